@@ -1,0 +1,46 @@
+"""Keras and its backend, imported without the pages they print meanwhile."""
+
+import contextlib
+import importlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from types import ModuleType
+
+
+def import_keras() -> ModuleType:
+    """Imports and returns `keras`, set as this project needs it: channels last, float32.
+
+    TensorFlow writes to file descriptor 2 before any setting of its can silence it.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with silenced():
+        keras: ModuleType = importlib.import_module("keras")
+    # Whatever the user's keras.json says.
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+    return keras
+
+
+@contextlib.contextmanager
+def silenced() -> Iterator[None]:
+    """Keeps what is written to file descriptor 2 back; if the block raises, it is shown."""
+    sys.stderr.flush()
+    try:
+        kept = os.dup(2)
+    except OSError:  # The process has no stderr.
+        yield
+        return
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(kept, 2)
+            aside.seek(0)
+            os.write(2, aside.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

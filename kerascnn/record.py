@@ -1,0 +1,193 @@
+"""What happened: frozen run records in an append-only log of JSON lines, the source of truth."""
+
+import dataclasses
+import errno
+import fcntl
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from io import FileIO
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from kerascnn.spec import RunSpec, Value
+
+STATUSES = ("finished", "failed", "infeasible")
+KINDS = ("ask", "run", "event", "lost")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """The outcome of one `RunSpec`.
+
+    Attributes:
+        spec: What was run.
+        status: "finished"; "failed"; or "infeasible": the network cannot be built at this size.
+        epoch: Epochs trained.
+        metrics: Final value by metric name, such as "val_accuracy"; empty unless finished.
+        history: One value per epoch by name ("accuracy/train"); None where it was not finite.
+        seconds: Wall time of the run; building and compiling count in the first of a batch.
+        parameters: Weights and statistics, trainable and not, as `Model.count_params()` counts.
+        error: The traceback of a failed run, the reason of an infeasible one, else "".
+        trial: Which ask of the oracle this run belongs to; None outside a study.
+        point: What the oracle asked for; empty outside a search.
+        host: Where and with what it ran: backend, device, threads, trainer, versions, start.
+    """
+
+    spec: RunSpec
+    status: str = "finished"
+    epoch: int = 0
+    metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    history: Mapping[str, Sequence[float | None]] = dataclasses.field(default_factory=dict)
+    seconds: float = 0.0
+    parameters: int = 0
+    error: str = ""
+    trial: int | None = None
+    point: Mapping[str, Value] = dataclasses.field(default_factory=dict)
+    host: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.status not in STATUSES:
+            raise ValueError(f"`status` must be one of {STATUSES}. Received: {self.status!r}")
+        history = {name: [_finite(v) for v in values] for name, values in self.history.items()}
+        object.__setattr__(self, "history", history)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the fields as JSON values."""
+        return {**dataclasses.asdict(self), "spec": self.spec.to_json()}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "RunRecord":
+        return cls(**{**fields, "spec": RunSpec.from_json(fields["spec"])})
+
+
+class RunLog:
+    """Lines in a file, one JSON object each, with a `kind`. Lines are added, never changed.
+
+    `ask`: trial, point, epochs, parent; written before anything of it is submitted.
+    `run`: the fields of a `RunRecord`. `event`: a name and what it needs. `lost`: a damaged
+    line that was given up. One process writes, as a context manager; any may read.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._file: FileIO | None = None
+
+    def __enter__(self) -> "RunLog":
+        """Locks the log for writing and drops a line that a crash left unfinished.
+
+        Raises:
+            ValueError: If another process is writing it.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # Unbuffered: after a full disk nothing may linger that a later close would write.
+        file = open(self.path, "ab+", buffering=0)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.close()
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise
+            raise ValueError(f"Another process is writing the study {self.path.parent}.") from None
+        _drop_torn_line(file)
+        self._file = file
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def append(self, kind: str, fields: Mapping[str, Any]) -> None:
+        """Writes one line and forces it to disk, so that a crash loses at most this line.
+
+        Raises:
+            OSError: If the disk is full. The log is then as it was before.
+        """
+        if self._file is None:
+            raise RuntimeError("A RunLog is written inside `with log:` only.")
+        if kind not in KINDS:
+            raise ValueError(f"`kind` must be one of {KINDS}. Received: {kind!r}")
+        text = json.dumps({"kind": kind, **fields}, separators=(",", ":"), allow_nan=False)
+        line = text.encode() + b"\n"
+        end = self._file.seek(0, os.SEEK_END)
+        try:
+            if self._file.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+            os.fsync(self._file.fileno())
+        except OSError:
+            os.ftruncate(self._file.fileno(), end)
+            raise
+
+    def append_record(self, record: RunRecord) -> None:
+        self.append("run", record.to_json())
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Yields the lines, oldest first; one still being written is left for later.
+
+        Raises:
+            ValueError: If a finished line is damaged. The message names the file and the line.
+        """
+        if not self.path.exists():
+            return
+        with open(self.path, "rb") as file:
+            for number, line in enumerate(file, start=1):
+                if not line.endswith(b"\n"):
+                    return
+                yield self._parse(line, number)
+
+    def __iter__(self) -> Iterator[RunRecord]:
+        """Yields the records, oldest first."""
+        for line in self.lines():
+            if line["kind"] == "run":
+                yield RunRecord.from_json({k: v for k, v in line.items() if k != "kind"})
+
+    def _parse(self, line: bytes, number: int) -> dict[str, Any]:
+        try:
+            fields = json.loads(line)
+            if fields["kind"] not in KINDS:
+                raise ValueError(fields["kind"])
+        except (ValueError, KeyError, TypeError):
+            raise ValueError(f"Line {number} of {self.path} is damaged.") from None
+        return dict(fields)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Writes a whole file or nothing: beside it, fsynced, then renamed over it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(beside, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _drop_torn_line(file: FileIO) -> None:
+    """Cuts the unterminated last line that a crash in the middle of a write leaves behind."""
+    end = file.seek(0, os.SEEK_END)
+    keep = end
+    while keep > 0:
+        start = max(0, keep - 65536)
+        file.seek(start)
+        newline = file.read(keep - start).rfind(b"\n")
+        if newline >= 0:
+            keep = start + newline + 1
+            break
+        keep = start
+    if keep < end:
+        file.truncate(keep)
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
