@@ -1,0 +1,106 @@
+"""The two shapes data take: `Images` as an entry reads them, `Dataset` as a run uses them."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+PARTS = ("train", "validation", "confirmation", "test")
+PROBE_SIZE = 5000
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Images:
+    """Labelled images as an entry of the room reads them.
+
+    Attributes:
+        images: uint8 (n, height, width, channels), 0 to 255; or float32, any finite range.
+        labels: Whole numbers from 0 up, or strings (n,), with or without gaps.
+        is_test: bool (n,): the official test images; None if there is no official test set.
+        class_names: Names of the sorted distinct labels; empty: the labels themselves.
+        notes: What the user should be told, a sentence each.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    is_test: npt.NDArray[np.bool_] | None = None
+    class_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Dataset:
+    """Labelled images, divided into parts.
+
+    Attributes:
+        name: What the user typed.
+        images: uint8 or float32 (n, height, width, channels), as stored; a read-only memory map.
+        labels: int32 (n,), class indices below `num_classes`.
+        parts: Part -> int64 indices into `images`, sorted: train, validation (what a search
+            sees), confirmation (what only `confirm` sees), test. No index is in two parts.
+        order: int64, the indices of train in a stratified order: in every prefix each class has
+            its share of images, to within one.
+        class_names: One name per class.
+        scale, offset: A pixel in [0, 1] is `image * scale + offset`. Test pixels may lie beyond
+            where images are float32 of another range than 0 to 255: training images set it.
+        fingerprint: SHA-256 over pixels, labels and parts, in hexadecimal.
+        notes: What the user should be told, a sentence each.
+    """
+
+    name: str
+    images: np.ndarray
+    labels: npt.NDArray[np.int32]
+    parts: Mapping[str, npt.NDArray[np.int64]]
+    order: npt.NDArray[np.int64]
+    class_names: tuple[str, ...]
+    scale: float
+    offset: float
+    fingerprint: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of one image."""
+        height, width, channels = (int(side) for side in self.images.shape[1:])
+        return height, width, channels
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_names)
+
+    @property
+    def probe(self) -> npt.NDArray[np.int64]:
+        """A fixed stratified sample of train, at most 5,000 images: sorted indices."""
+        return np.sort(self.order[:PROBE_SIZE])
+
+    def training(self, train_size: int = 0, count: int = 1, part: int = 0) -> npt.NDArray[np.int64]:
+        """Returns the sorted indices to train on: part `part` of `count` disjoint, stratified ones.
+
+        Args:
+            train_size: Images in all, before the division; 0: all of train.
+            count: Number of disjoint parts.
+            part: Which of them.
+
+        Raises:
+            ValueError: If there are fewer images than asked for, or fewer than parts.
+        """
+        if train_size > len(self.order):
+            raise ValueError(
+                f"`train_size` must be at most {len(self.order)}, the images of train. "
+                f"Received: {train_size}"
+            )
+        # Dealt class by class: a plain stride through `order` may meet one class alone.
+        prefix = self.order[: train_size or None]
+        by_class = prefix[np.argsort(self.labels[prefix], kind="stable")]
+        chosen = np.sort(by_class[part::count])
+        if not len(chosen):
+            raise ValueError(f"{len(self.order)} training images cannot make {count} parts.")
+        return chosen
+
+    def pixels(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Returns images as the networks take them: float32 (n, height, width, channels)."""
+        scaled = self.images[indices].astype(np.float32) * np.float32(self.scale)
+        if self.offset:
+            scaled += np.float32(self.offset)
+        return np.asarray(scaled, np.float32)
