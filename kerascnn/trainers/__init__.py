@@ -1,0 +1,25 @@
+"""Trainers: one file each.
+
+Contract of every public module here:
+
+    def train(build, data, specs, *, on_epoch, on_end) -> None
+
+It trains each of `specs`, which are one configuration but for the seed and for numbers such as
+the learning rate, on the same built and compiled network.
+
+`build(seed)` returns the network of one seed, freshly initialised: images in [0, 1] to
+probabilities, with the layer `logits` before them. `data` is a `Dataset`. The trainer trains on
+the logits with softmax cross-entropy, in the order and with the augmentation that `_order.py`
+draws from (seed, epoch), the last and smaller batch included, and measures validation after
+every epoch.
+
+`on_epoch(i, epoch, metrics)` is called after epoch `epoch` (1, 2, ...) of run `specs[i]` with
+"accuracy/train" and "loss/train" (running means over the epoch's batches, as trained) and
+"accuracy/validation" and "loss/validation" (float). It may raise `Stop` to end that run.
+`on_end(i, model)` is called once per run that was not given up: `model` maps images to
+probabilities with that run's weights until the call returns.
+"""
+
+
+class Stop(Exception):  # noqa: N818  Not an error, as StopIteration is none.
+    """Raised by `on_epoch` to end the run it was called for; the others go on."""

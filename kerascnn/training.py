@@ -1,0 +1,279 @@
+"""The one function a worker executes: specs in, records out."""
+
+import contextlib
+import datetime
+import errno
+import functools
+import importlib.metadata
+import json
+import os
+import platform
+import random
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from kerascnn import datasets, metrics, quiet, registry
+from kerascnn.record import RunRecord, write_file
+from kerascnn.spec import RunSpec, value_of
+
+if TYPE_CHECKING:
+    from kerascnn.datasets._arrays import Dataset
+
+# Phase -> the parts whose logits are stored. The probe of train comes with each.
+SCORED_PARTS = {
+    "search": ("validation",),
+    "decompose": ("validation",),
+    "confirm": ("confirmation",),
+    "final": ("test",),
+}
+
+
+def run(
+    specs: Sequence[RunSpec],
+    *,
+    folder: str,
+    trainer: str = "fit",
+    loggers: Sequence[str] = ("tensorboard",),
+    varied: Sequence[str] = (),
+) -> list[RunRecord]:
+    """Trains `specs`: one configuration but for the seed and numbers such as the learning rate.
+
+    Each run leaves in `<folder>/<config_id>/<run_name>/` its logits (float32 `.npy`, fsynced),
+    `model.keras` for repeat 0, what the loggers write and, last, `record.json`: a run that is
+    found there already is not repeated. Whatever happens is in the records; nothing is raised
+    but a full disk.
+
+    Args:
+        specs: What to train.
+        folder: The study's folder.
+        trainer: An entry of `kerascnn/trainers`.
+        loggers: Entries of `kerascnn/loggers`.
+        varied: Names of the settings that vary in the study, for the loggers.
+
+    Returns:
+        One record a spec, in their order.
+    """
+    runs = [_Run(spec, Path(folder), trainer, loggers, varied) for spec in specs]
+    while pending := [run for run in runs if run.record is None]:
+        try:
+            _train(pending, trainer)
+        except _InfeasibleError as error:
+            for each in pending:
+                each.end(status="infeasible", error=str(error))
+        except Exception as error:
+            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                raise  # No run's fault: the study stops and goes on once there is room.
+            # Trainers go through runs in order: the first without a record is the one that broke.
+            broken = next((run for run in pending if run.record is None), None)
+            if broken is not None:
+                broken.end(status="failed", error=traceback.format_exc())
+    return [run.record for run in runs if run.record is not None]
+
+
+def outbox(folder: Path, spec: RunSpec) -> RunRecord | None:
+    """Returns the record a worker left in the run's folder, or None; a damaged one is none."""
+    try:
+        fields = json.loads((run_dir(folder, spec) / "record.json").read_bytes())
+        record = RunRecord.from_json(fields)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return record if record.spec.run_id == spec.run_id else None
+
+
+def run_dir(folder: Path, spec: RunSpec) -> Path:
+    """Returns the folder of a run in its study's."""
+    return folder / spec.config_id / spec.run_name
+
+
+class _InfeasibleError(Exception):
+    """The network cannot be built for these images."""
+
+
+class _Run:
+    """One run under way: its loggers, its history, at last its record."""
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        folder: Path,
+        trainer: str,
+        loggers: Sequence[str],
+        varied: Sequence[str],
+    ) -> None:
+        self.spec = spec
+        self.record = outbox(folder, spec)
+        self.dir = run_dir(folder, spec)
+        self._trainer = trainer
+        self._shown = {name: value_of(spec, name) for name in varied}
+        self._names = loggers
+        self._loggers: list[Any] | None = None
+        self._history: dict[str, list[float | None]] = {}
+        self._start = time.perf_counter()
+        self.parameters = 0
+
+    def begin(self) -> None:
+        self._start = time.perf_counter()
+
+    def epoch(self, number: int, values: Mapping[str, float]) -> None:
+        for name, value in values.items():
+            self._history.setdefault(name, []).append(value)
+        for logger in self._open_loggers():
+            logger.epoch(number, values)
+
+    def end(self, **fields: Any) -> None:
+        """Makes the record, hands it to the loggers and leaves it in the run's folder."""
+        record = RunRecord(
+            spec=self.spec,
+            epoch=max((len(values) for values in self._history.values()), default=0),
+            history=self._history,
+            seconds=time.perf_counter() - self._start,
+            parameters=self.parameters,
+            host=host(self._trainer),
+            **fields,
+        )
+        for logger in self._open_loggers():
+            logger.close(record)
+        write_file(self.dir / "record.json", json.dumps(record.to_json()).encode())
+        self.record = record
+
+    def _open_loggers(self) -> list[Any]:
+        if self._loggers is None:
+            self.dir.mkdir(parents=True, exist_ok=True)
+            rooms = [registry.load("kerascnn.loggers", name) for name in self._names]
+            made = [room.logger(self.dir, self.spec, shown=self._shown) for room in rooms]
+            self._loggers = made
+        return self._loggers
+
+
+def _train(runs: Sequence[_Run], trainer: str) -> None:
+    quiet.import_keras().backend.clear_session()  # The import takes seconds: only workers pay.
+    first = runs[0].spec
+    data = _load(first)
+    family = _family(first, runs[0].dir.parents[1])
+    runs[0].begin()
+
+    def build(seed: int) -> Any:
+        with _python_seed(seed):
+            try:
+                model = family.build(data.input_shape, data.num_classes, **first.hyperparameters)
+            except ValueError as error:
+                raise _InfeasibleError(str(error)) from None
+        _check(model, first.family)
+        return model
+
+    def on_epoch(i: int, epoch: int, values: Mapping[str, float]) -> None:
+        runs[i].epoch(epoch, values)
+
+    def on_end(i: int, model: Any, predict: Any) -> None:
+        runs[i].parameters = model.count_params()
+        _finish(runs[i], data, model, predict)
+        if i + 1 < len(runs):
+            runs[i + 1].begin()
+
+    train = registry.load("kerascnn.trainers", trainer).train
+    train(build, data, [each.spec for each in runs], on_epoch=on_epoch, on_end=on_end)
+
+
+def _family(spec: RunSpec, folder: Path) -> ModuleType:
+    """Returns the family's module; of the user's own file, the copy the study keeps."""
+    copy = folder / "code" / Path(spec.family).name
+    own = spec.code and spec.family.endswith(".py") and copy.exists()
+    return registry.load("kerascnn.models", str(copy) if own else spec.family)
+
+
+def _finish(run: _Run, data: "Dataset", model: Any, predict: Any) -> None:
+    import numpy as np
+
+    found: dict[str, float] = {}
+    for part in ("train", *SCORED_PARTS[run.spec.phase]):
+        indices = data.probe if part == "train" else data.parts[part]
+        logits = predict(indices)
+        if not np.isfinite(logits).all():
+            run.end(status="failed", error=f"Diverged: the logits of {part} are not finite.")
+            return
+        _save_array(run.dir / f"logits-{part}.npy", logits)
+        found |= metrics.measure(logits, data.labels[indices], part)
+    if run.spec.repeat == 0:
+        beside = run.dir / ".model.keras"  # Keras insists on the ending.
+        model.save(beside)
+        os.replace(beside, run.dir / "model.keras")
+    run.end(metrics=found)
+
+
+def _save_array(path: Path, array: Any) -> None:
+    import numpy as np
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "wb") as file:
+        np.save(file, array)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _check(model: Any, family: str) -> None:
+    last = [layer.name for layer in model.layers[-2:]]
+    if last != ["logits", "probabilities"]:
+        raise TypeError(
+            "A family must end in the layers 'logits' and 'probabilities'. "
+            f"Received: {family} with {last}"
+        )
+
+
+def _load(spec: RunSpec) -> "Dataset":
+    data = _loaded(spec.dataset, spec.image_size, spec.split_seed, spec.skip_bad)
+    if spec.fingerprint and data.fingerprint != spec.fingerprint:
+        raise RuntimeError(
+            f"The data of {spec.dataset} changed: fingerprint {data.fingerprint[:12]}, "
+            f"the study's {spec.fingerprint[:12]}."
+        )
+    return data
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(dataset: str, image_size: int, split_seed: int, skip_bad: bool) -> "Dataset":
+    return datasets.load(dataset, image_size=image_size, split_seed=split_seed, skip_bad=skip_bad)
+
+
+@contextlib.contextmanager
+def _python_seed(seed: int) -> Iterator[None]:
+    """Seeds what Keras' layers draw their own seeds from, and puts it back as it was."""
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+def host(trainer: str) -> dict[str, Any]:
+    """Returns where and with what a run is trained, for its record."""
+    import keras
+
+    backend = keras.backend.backend()
+    now = datetime.datetime.now(datetime.UTC)
+    return {
+        "trainer": trainer,
+        "backend": backend,
+        "threads": int(os.environ.get("KERASCNN_THREADS", "0")) or os.cpu_count(),
+        "machine": platform.node(),
+        "python": platform.python_version(),
+        "versions": versions("keras", backend, "numpy"),
+        "ended": now.isoformat(timespec="seconds"),
+    }
+
+
+@functools.cache
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Returns package -> installed version, this one's included; "" where there is none."""
+    return {name: _version(name) for name in ("kerascnn", *packages)}

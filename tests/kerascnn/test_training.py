@@ -1,0 +1,148 @@
+"""Real runs: what a worker leaves behind, and that nothing it meets raises."""
+
+import dataclasses
+import errno
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from kerascnn import datasets, metrics, training
+from kerascnn.spec import RunSpec
+
+SPEC = RunSpec(
+    family="mlp",
+    dataset="synthetic",
+    fingerprint=datasets.load("synthetic").fingerprint,
+    epochs=2,
+    train_size=100,
+)
+
+OWN = '''"""A family of mine."""
+import keras
+
+def build(input_shape, num_classes, *, units=8, broken=False, tail="probabilities"):
+    if units > 100:
+        raise ValueError("too wide for these images")
+    if broken:
+        raise KeyError("a bug of mine")
+    inputs = keras.Input(input_shape)
+    x = keras.layers.Flatten()(inputs)
+    x = keras.layers.Dense(num_classes, name="logits")(x)
+    return keras.Model(inputs, keras.layers.Activation("softmax", name=tail)(x))
+'''
+
+
+def run(folder: Path, *specs: RunSpec, **options: Any) -> list[Any]:
+    return training.run(specs, folder=str(folder), **options)
+
+
+def own(folder: Path, **settings: Any) -> RunSpec:
+    path = folder / "own.py"
+    path.write_text(OWN)
+    return SPEC.configure({"family": str(path), **settings})
+
+
+def test_a_run_leaves_its_record_logits_events_and_model(tmp_path: Path) -> None:
+    specs = [SPEC.repeated(0, "search", repeat) for repeat in range(2)]
+    records = run(tmp_path, *specs, varied=("learning_rate",))
+    data = datasets.load("synthetic")
+    labels = data.labels[data.parts["validation"]]
+    for spec, record in zip(specs, records, strict=True):
+        folder = training.run_dir(tmp_path, spec)
+        assert (record.status, record.epoch, record.spec) == ("finished", 2, spec)
+        assert set(record.history) >= {"loss/train", "accuracy/validation"}
+        logits = np.load(folder / "logits-validation.npy")
+        assert logits.dtype == np.float32
+        assert metrics.measure(logits, labels, "validation").items() <= record.metrics.items()
+        assert json.loads((folder / "record.json").read_text()) == record.to_json()
+        assert list(folder.glob("events.out.*"))
+        assert (folder / "model.keras").exists() == (spec.repeat == 0)
+        assert record.host["backend"] == keras.backend.backend()
+    model = keras.saving.load_model(training.run_dir(tmp_path, specs[0]) / "model.keras")
+    assert model.count_params() == records[0].parameters
+    probabilities = model.predict(data.pixels(data.parts["validation"]), verbose=0)
+    assert (probabilities.argmax(axis=1) == labels).mean() == records[0].metrics["val_accuracy"]
+
+
+def test_a_run_found_finished_is_not_repeated(tmp_path: Path) -> None:
+    first = run(tmp_path, SPEC)
+    (training.run_dir(tmp_path, SPEC) / "logits-validation.npy").unlink()
+    assert run(tmp_path, SPEC) == first
+    assert not (training.run_dir(tmp_path, SPEC) / "logits-validation.npy").exists()
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"{}", b"[]", b"null"])
+def test_a_damaged_record_is_none(tmp_path: Path, damage: bytes) -> None:
+    folder = training.run_dir(tmp_path, SPEC)
+    folder.mkdir(parents=True)
+    (folder / "record.json").write_bytes(damage)
+    assert training.outbox(tmp_path, SPEC) is None
+
+
+def test_what_cannot_be_built_is_infeasible(tmp_path: Path) -> None:
+    (record,) = run(tmp_path, own(tmp_path, units=101))
+    assert (record.status, record.error) == ("infeasible", "too wide for these images")
+    assert record.metrics == {}
+
+
+def test_a_bug_fails_every_run_with_its_traceback(tmp_path: Path) -> None:
+    spec = own(tmp_path, broken=True)
+    records = run(tmp_path, *(spec.repeated(0, "search", repeat) for repeat in range(2)))
+    assert [record.status for record in records] == ["failed", "failed"]
+    assert all("a bug of mine" in record.error and "own.py" in record.error for record in records)
+
+
+def test_a_family_must_end_in_logits_and_probabilities(tmp_path: Path) -> None:
+    (record,) = run(tmp_path, own(tmp_path, tail="softmax"))
+    assert "must end in the layers 'logits' and 'probabilities'" in record.error
+
+
+def test_the_copy_a_study_keeps_is_what_runs(tmp_path: Path) -> None:
+    spec = own(tmp_path)
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "own.py").write_text(OWN)
+    (tmp_path / "own.py").write_text("raise SystemError('changed meanwhile')")
+    assert run(tmp_path, spec)[0].status == "finished"
+
+
+def test_divergence_fails_a_run(tmp_path: Path) -> None:
+    spec = SPEC.configure({"learning_rate": 1e30, "optimizer": "sgd"})
+    (record,) = run(tmp_path, spec)
+    assert (record.status, record.metrics) == ("failed", {})
+    assert record.error.startswith("Diverged: the logits of train are not finite")
+    assert None in record.history["loss/train"]
+
+
+def test_changed_data_fail_a_run(tmp_path: Path) -> None:
+    (record,) = run(tmp_path, dataclasses.replace(SPEC, fingerprint="0" * 64))
+    assert "The data of synthetic changed: fingerprint" in record.error
+
+
+def test_too_few_images_fail_a_run(tmp_path: Path) -> None:
+    (record,) = run(tmp_path, SPEC.configure({"train_size": 10**6}))
+    assert "`train_size` must be at most" in record.error
+
+
+# The process stops there: what is open closes with it.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_full_disk_is_no_runs_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, array: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(training, "_save_array", full)
+    with pytest.raises(OSError, match="No space left"):
+        run(tmp_path, SPEC)
+    assert training.outbox(tmp_path, SPEC) is None
+
+
+def test_python_s_random_state_is_left_as_it_was(tmp_path: Path) -> None:
+    import random
+
+    random.seed(5)
+    expected = random.Random(5).random()
+    run(tmp_path, SPEC)
+    assert random.random() == expected
