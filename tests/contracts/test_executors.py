@@ -1,0 +1,120 @@
+"""The contract of every executor, and what the process executor promises beyond it."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from kerascnn import registry
+from tests import fake
+from tuning import executors
+from tuning.executors import processes, serial
+
+
+@pytest.fixture(params=registry.names("tuning.executors"))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_calls_return_or_raise(name: str) -> None:
+    with registry.load("tuning.executors", name).executor(1, environment={}) as executor:
+        futures = [executor.submit(fake.double, number) for number in range(3)]
+        error = executor.submit(fake.raise_value_error)
+        assert [future.result() for future in futures] == [0, 2, 4]
+        with pytest.raises(ValueError, match="as asked"):
+            error.result()
+
+
+def test_the_environment_stands(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERASCNN_THREADS", "9")
+    environment = {"KERASCNN_THREADS": "1"}
+    with registry.load("tuning.executors", name).executor(1, environment=environment) as executor:
+        assert executor.submit(fake.environment_of, "KERASCNN_THREADS").result() == "1"
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_workers_are_counted_from_1(name: str, workers: int) -> None:
+    with pytest.raises(ValueError, match=f"Received: {workers}"):
+        registry.load("tuning.executors", name).executor(workers, environment={})
+
+
+def test_serial_has_one_worker() -> None:
+    with pytest.raises(ValueError, match="The serial executor has 1 worker. Received: 2"):
+        serial.executor(2, environment={})
+
+
+def test_a_worker_that_dies_costs_its_call_and_no_other(tmp_path: Path) -> None:
+    with processes.executor(2, environment={}) as executor:
+        signal = tmp_path / "go"
+        waiting = executor.submit(fake.wait_for, str(signal))
+        dead = executor.submit(fake.die, str(tmp_path))
+        with pytest.raises(processes.WorkerDiedError, match="killed by SIGKILL"):
+            dead.result()
+        assert executor.submit(fake.double, 4).result() == 8
+        signal.touch()
+        assert waiting.result()
+
+
+def test_shutdown_without_wait_ends_what_runs(tmp_path: Path) -> None:
+    executor = processes.executor(1, environment={})
+    running = executor.submit(fake.wait_for, str(tmp_path / "never"))
+    queued = executor.submit(fake.double, 1)
+    while not running.running():
+        time.sleep(0.01)
+    executor.shutdown(wait=False, cancel_futures=True)
+    assert isinstance(running.exception(), processes.WorkerDiedError)
+    assert queued.cancelled()
+    with pytest.raises(RuntimeError, match="was shut down"):
+        executor.submit(fake.double, 1)
+
+
+def test_workers_leave_when_their_parent_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import os, sys
+            from tests import fake
+            from tuning.executors import processes
+
+            # No `if __name__ == "__main__"`: workers must not run this again.
+            executor = processes.executor(1, environment={})
+            print(executor.submit(os.getpid).result(), flush=True)
+            executor.submit(fake.wait_for, "never").result()
+            """
+        )
+    )
+    root = str(Path(__file__).parents[2])
+    parent = subprocess.Popen(
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": root},
+    )
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 30
+    while Path(f"/proc/{worker}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{worker}").exists()
+
+
+def test_default_workers_are_bounded_by_cores_memory_and_calls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(executors, "cores", lambda: 8)
+    monkeypatch.setattr(executors, "memory", lambda: 100 * executors.WORKER_MEMORY)
+    assert executors.default_workers(1, 100) == 8
+    assert executors.default_workers(3, 100) == 2
+    assert executors.default_workers(1, 2) == 2
+    monkeypatch.setattr(executors, "memory", lambda: 2 * executors.WORKER_MEMORY)
+    assert executors.default_workers(1, 100) == 2
+    monkeypatch.setattr(executors, "memory", lambda: 1)
+    assert executors.default_workers(16, 100) == 1

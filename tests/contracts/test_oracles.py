@@ -1,0 +1,107 @@
+"""The contract of every oracle."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from kerascnn import registry
+from tuning.oracles import Oracle
+from tuning.space import Choice, Float, Int, Space, size
+
+SPACE: Space = {
+    "filters": Int(8, 24, 8),
+    "pooling": Choice("max", "average"),
+    "padded": Choice(True, False),
+    "dropout": Choice(0.0, 0.25),
+}
+ENDLESS: Space = {"learning_rate": Float(1e-4, 1e-1, log=True), "dropout": Float(0.0, 0.5)}
+FIXED: Space = {"filters": Int(8, 8), "dropout": Float(0.5, 0.5), "pooling": Choice("max")}
+
+
+@pytest.fixture(params=registry.names("tuning.oracles"))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def make(name: str, space: Space, seed: int = 0) -> Oracle:
+    oracle: Oracle = registry.load("tuning.oracles", name).oracle(
+        space, maximize=True, seed=seed, epochs=9
+    )
+    return oracle
+
+
+def points(oracle: Oracle, count: int, first: int = 1) -> list[dict[str, Any]]:
+    found = []
+    for trial in range(first, first + count):
+        ask = oracle.ask(trial)
+        if ask is None:
+            break
+        oracle.tell(trial, float(trial % 5) if trial % 4 else None)
+        found.append(dict(ask.point))
+    return found
+
+
+@pytest.mark.parametrize("space", [SPACE, ENDLESS, FIXED])
+def test_points_lie_in_the_space(name: str, space: Space) -> None:
+    for point in points(make(name, space), 10):
+        assert list(point) == list(space)
+        for setting, value in point.items():
+            assert value in space[setting]
+            assert type(value) in (int, float, str, bool)
+
+
+def test_a_space_is_exhausted_without_repetition(name: str) -> None:
+    found = points(make(name, SPACE), 100)
+    assert len({tuple(point.items()) for point in found}) == len(found) == size(SPACE)
+
+
+def test_an_empty_space_has_no_point(name: str) -> None:
+    assert make(name, {}).ask(1) is None
+
+
+def test_the_same_seed_asks_the_same(name: str) -> None:
+    for seed in (0, 1):
+        assert points(make(name, ENDLESS, seed), 8) == points(make(name, ENDLESS, seed), 8)
+
+
+def test_another_process_asks_the_same(name: str) -> None:
+    code = (
+        "from tests.contracts import test_oracles as t\n"
+        f"print(t.points(t.make({name!r}, t.ENDLESS), 4))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == str(points(make(name, ENDLESS), 4))
+
+
+def test_nothing_is_written(name: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    points(make(name, SPACE), 5)
+    assert not list(tmp_path.iterdir())
+
+
+def test_random_search_never_asks_an_adopted_point() -> None:
+    oracle = make("random_search", SPACE)
+    mine = {"filters": 8, "pooling": "max", "padded": True, "dropout": 0.0}
+    oracle.adopt(0, mine)
+    found = points(oracle, 100)
+    assert mine not in found
+    assert len(found) == (size(SPACE) or 0) - 1
+
+
+def test_a_point_outside_the_space_is_not_adopted() -> None:
+    oracle = make("random_search", SPACE)
+    oracle.adopt(0, {"filters": 9, "pooling": "max", "padded": True, "dropout": 0.0})
+    assert len(points(oracle, 100)) == size(SPACE)
+
+
+def test_random_search_depends_on_its_seed() -> None:
+    assert points(make("random_search", ENDLESS, 0), 3) != points(
+        make("random_search", ENDLESS, 1), 3
+    )
+
+
+def test_random_search_goes_past_keras_tuners_limits() -> None:
+    """Its default ends a search after 10 trials, or after 20 collisions."""
+    assert len(points(make("random_search", {"filters": Int(1, 60)}), 100)) == 60

@@ -1,0 +1,120 @@
+"""The shape of the project, held by machine: arrows point down, `--help` stays light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kerascnn import registry
+
+ROOT = Path(__file__).parents[1]
+
+# A module may import from the lines above its own, and from the workshop of its own room.
+LAYERS = [
+    {"kerascnn.registry", "kerascnn.quiet"},
+    {"kerascnn.spec"},
+    {"kerascnn.record", "kerascnn.metrics"},
+    {"kerascnn.events"},
+    {"kerascnn.models", "kerascnn.datasets", "kerascnn.loggers", "kerascnn.exporters"},
+    {"kerascnn.trainers"},
+    {"kerascnn.training"},
+    {"tuning.space", "tuning.measures"},
+    {"tuning.spaces", "tuning.oracles", "tuning.executors"},
+    {"tuning.study"},
+    {"tuning.summary", "tuning.trials", "tuning.plan"},
+    {"tuning.search"},
+    {"tuning.comparison", "tuning.exporting", "tuning.launch"},
+    {"tuning.cli", "tuning.commands"},
+    {"run"},
+]
+HEAVY = {
+    "keras",
+    "tensorflow",
+    "jax",
+    "torch",
+    "keras_tuner",
+    "numpy",
+    "scipy",
+    "sklearn",
+    "plotly",
+    "tensorboard",
+    "PIL",
+    "rich",
+}
+FILES = [*ROOT.glob("kerascnn/**/*.py"), *ROOT.glob("tuning/**/*.py"), ROOT / "run.py"]
+COMMANDS = registry.names("tuning.commands")
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def layer(module: str) -> int | None:
+    ranks = [r for r, names in enumerate(LAYERS) for n in names if f"{module}.".startswith(f"{n}.")]
+    return max(ranks, default=None)
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return {name for name in found if name.split(".")[0] in {"kerascnn", "tuning", "run"}}
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_arrows_point_down(path: Path) -> None:
+    module = name_of(path)
+    own = layer(module)
+    if module in {"kerascnn", "tuning"}:
+        assert not imports(path)
+        return
+    assert own is not None, f"{module} has no place in LAYERS"
+    room = module.split(".")[:2]
+    for name in imports(path):
+        rank = layer(name)
+        if rank is None or name.split(".")[:2] == room:
+            continue
+        assert rank < own, f"{module} must not import {name}"
+        assert not name.split(".")[-2].startswith("_") or own > layer("kerascnn.loggers")
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_every_module_says_what_it_is(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_files_and_functions_stay_small(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= 420, "split the file"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            docstring = ast.get_docstring(node) or ""
+            length = (node.end_lineno or 0) - node.lineno - docstring.count("\n")
+            assert length <= 60, f"{node.name} has {length} lines"
+
+
+@pytest.mark.parametrize("arguments", [(), *((name,) for name in COMMANDS)], ids=str)
+def test_help_loads_nothing_heavy(arguments: tuple[str, ...]) -> None:
+    code = (
+        "import sys; from tuning.cli import cli\n"
+        f"try: cli([*{arguments!r}, '--help'])\n"
+        "finally: print('loaded', *{m.partition('.')[0] for m in sys.modules})"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    help_text, _, loaded = ran.stdout.rpartition("loaded")
+    assert help_text.startswith("Usage:")
+    assert not HEAVY & set(loaded.split())
+
+
+def test_kerascnn_never_imports_tuning() -> None:
+    for path in ROOT.glob("kerascnn/**/*.py"):
+        assert not [name for name in imports(path) if name.startswith("tuning")], path

@@ -1,0 +1,54 @@
+"""The examples and the README's code are run, not trusted."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from tuning import cli, comparison, study
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.slow
+def test_compare_families(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(ROOT / "examples/compare_families.py"))["main"](seeds=2, epochs=1)
+    lines = capsys.readouterr().out.splitlines()
+    assert {line.split()[0] for line in lines} == {"linear", "mlp", "cnn"}
+
+
+@pytest.mark.slow
+def test_my_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    arguments = ["search", str(ROOT / "examples/my_model.py"), "synthetic"]
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([*arguments, "--trials=2", "--seeds=1", "--epochs=1"])
+    assert not stopped.value.code
+    found = study.find()
+    assert (found.folder / "code/my_model.py").exists()
+    rows = comparison.compare(found).rows
+    assert len(rows) == 2
+    assert {"width", "depth", "learning_rate"} <= set(rows[0].hyperparameters)
+
+
+@pytest.mark.slow
+def test_the_readme_s_python(capsys: pytest.CaptureFixture[str]) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (block,) = [text for text in blocks if "launch.search" in text]
+    exec(compile(block.replace("trials=4", "trials=2"), "README.md", "exec"), {})
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert Path("model/saved_model.pb").exists()
+
+
+def test_every_command_the_readme_names_exists() -> None:
+    from kerascnn import registry
+
+    named = re.findall(r"python run\.py (\w+)", (ROOT / "README.md").read_text())
+    assert named
+    assert set(named) <= set(registry.names("tuning.commands"))

@@ -1,0 +1,225 @@
+"""The command line: one line an error, exit code 2, nothing half-written; and real commands."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+
+from tuning import cli, executors, study
+
+Main = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def main(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Main:
+    """Runs a command line in an empty folder and returns (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())  # `search` sets its own.
+    # The serial executor runs in this process, whose environment outlives the test.
+    monkeypatch.setattr(executors, "settings", lambda backend, threads: {})
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            cli.main(arguments)
+        out, err = capfd.readouterr()
+        return int(stopped.value.code or 0), out, err
+
+    return call
+
+
+SMALL = ("--executor", "serial", "--epochs", "1", "--set", "train_size=100")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["serch"], "No 'serch' in commands. .* Did you mean 'search'?"),
+        (["search", "--trails", "3"], "No such option '--trails'.*'--trials'"),
+        (["search", "vg"], "No 'vg' in models. .* Did you mean 'vgg'?"),
+        (["search", "cnn", "digit"], "digit.* Did you mean 'digits'?"),
+        (["search", "cnn", "gone.npz"], "gone.npz"),
+        (["search", "gone/"], "gone"),
+        (["search", "--oracle", "random"], "No 'random' in oracles. .*'random_search'?"),
+        (["search", "--executor", "threads"], "No 'threads' in executors."),
+        (["search", "--trainer", "fits"], "No 'fits' in trainers. .* Did you mean 'fit'?"),
+        (["search", "--backend", "torch"], "No 'torch' in backends. .*tensorflow, jax"),
+        (["search", "--set", "filter=3"], "No 'filter' in the settings of cnn.*'filters'?"),
+        (["search", "--set", "filters"], "--set takes NAME=VALUE. Received: 'filters'"),
+        (["search", "--set", "filters=1", "--set", "filters=2"], "names 'filters' twice"),
+        (["search", "--set", "filters=many"], "`filters` must be of type int. Received: 'many'"),
+        (["search", "--set", "learning_rate=-1"], "`learning_rate > 0` must hold"),
+        (["search", "--vary", "filter=8:64:8"], "No 'filter' in the settings of cnn"),
+        (["search", "--vary", "filters=64:8"], "`low <= high`"),
+        (["search", "--vary", "filters=a:b"], "Expected low:high"),
+        (["search", "--vary", "filters=8:16:8", "--set", "filters=8"], "fixed or varied, not both"),
+        (["search", "--vary", "optimizer=adam,adm"], "No 'adm' in optimizer"),
+        (["search", "--trials", "0"], "Invalid value for '--trials': 0"),
+        (["search", "--seeds", "x"], "Invalid value for '--seeds': 'x'"),
+        (["search", "--workers", "0"], "Invalid value for '--workers': 0"),
+        (["search", "--threads", "0"], "Invalid value for '--threads': 0"),
+        (["search", "--objective", "val_acc"], "No 'val_acc' in metrics. .*'val_accuracy'?"),
+        (["search", "--objective", "test_accuracy"], "The test set is not read during a search"),
+        (["search", "--study", "a b"], "A study's name is letters"),
+        (["search", "cnn", "digits", "more"], "Got unexpected extra argument"),
+        (["train"], "Missing argument 'FAMILY'"),
+        (
+            ["train", "vgg", "--preset", "vgg12"],
+            "No 'vgg12' in the presets of vgg. .*Did you mean 'vgg19'?",
+        ),
+        (["train", "gone.py"], "No 'gone.py' in models"),
+        (["compare"], "No study under .*runs. Start one with: search"),
+        (["compare", "gone"], "No 'gone' in studies under ./runs"),
+        (["list", "family"], "No 'family' in rooms. .* Did you mean 'families'?"),
+        (["list", "spaces", "vg"], "No 'vg' in spaces"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_is_one_line_and_leaves_nothing(
+    main: Main, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    code, out, err = main(*arguments)
+    assert code == 2
+    assert out == ""
+    assert len(err.strip().splitlines()) == 1, err
+    assert err.startswith("Error: ")
+    assert re.search(message.replace("?", r"\?").replace(". .*", r"\. .*"), err), err
+    assert not list(tmp_path.iterdir())
+
+
+def test_debug_shows_the_traceback(main: Main) -> None:
+    with pytest.raises(ValueError, match="No 'vg' in models"):
+        cli.main(["search", "vg", "--debug"])
+
+
+def test_without_arguments_it_helps(main: Main) -> None:
+    code, out, _ = main()
+    assert code == 0
+    assert "Commands:" in out
+
+
+def test_version(main: Main) -> None:
+    assert main("--version")[1].startswith("kerascnn, version ")
+
+
+def test_train_compare_and_again(main: Main) -> None:
+    code, out, err = main("train", "mlp", "synthetic", "--seeds", "2", *SMALL)
+    assert code == 0, err
+    assert "Study runs/mlp-synthetic-" in err
+    assert "2 of 2 runs" in err
+    assert "compare mlp-synthetic-" in out
+    _, board, err = main("compare")
+    assert board.strip() in out
+    assert err.startswith("Study runs/mlp-synthetic-")
+    _, again, err = main("train", "mlp", "synthetic", "--seeds", "2", *SMALL)
+    assert again == out
+    assert "2 runs are there already" in err
+    assert len(list(study.find().log)) == 2
+
+
+def test_several_train_commands_share_a_study(main: Main) -> None:
+    for family in ("linear", "mlp"):
+        code, out, err = main("train", family, "synthetic", "--study", "both", *SMALL)
+        assert code == 0, err
+    assert "linear" in out
+    assert "mlp" in out
+    assert "One seed shows no variance" in out
+    found = json.loads(main("compare", "both", "--json", "--metric", "loss")[1])
+    assert {row["family"] for row in found["configurations"]} == {"linear", "mlp"}
+    means = [row["mean"] for row in found["configurations"]]
+    assert means == sorted(means)
+
+
+def test_search_prints_one_json_value(main: Main) -> None:
+    code, out, err = main("search", "mlp", "synthetic", "--trials=2", "--seeds=2", "--json", *SMALL)
+    assert code == 0, err
+    found = json.loads(out)
+    assert set(found) == {"study", "metric", "split", "configurations", "pairs"}
+    assert [row["n"] for row in found["configurations"]] == [2, 2]
+    assert set(found["configurations"][0]) == {
+        "config_id",
+        "family",
+        "hyperparameters",
+        "epochs",
+        "n",
+        "failed",
+        "mean",
+        "interval_seeds",
+        "interval_new_data",
+        "sd",
+        "sd_interval",
+        "sd_floor",
+        "parameters",
+        "seconds",
+        "in_best_set",
+    }
+    assert json.loads(main("compare", "--json")[1]) == found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--metric", "acc"], "No 'acc' in metrics. .*Did you mean 'accuracy'?"),
+        (["--split", "valid"], "No 'valid' in splits"),
+        (["--metric", "val_loss", "--split", "test"], "'val_loss' is of validation"),
+        (["--split", "test"], "has test_accuracy"),
+    ],
+)
+def test_bad_comparisons_are_refused(main: Main, arguments: list[str], message: str) -> None:
+    main("train", "linear", "synthetic", "--study", "one", *SMALL)
+    code, _, err = main("compare", "one", *arguments)
+    assert code == 2
+    assert message.split(".")[0] in err
+
+
+def test_a_study_of_another_search_is_refused(main: Main) -> None:
+    main("train", "linear", "synthetic", "--study", "one", *SMALL)
+    code, _, err = main("train", "linear", "digits", "--study", "one", *SMALL)
+    assert code == 2
+    assert "runs/one holds another study: fingerprint is" in err
+
+
+def test_a_study_being_written_is_refused(main: Main) -> None:
+    main("train", "linear", "synthetic", "--study", "one", *SMALL)
+    with study.find("one").log:
+        code, _, err = main("train", "linear", "synthetic", "--study", "one", *SMALL)
+    assert code == 2
+    assert "Another process is writing the study runs/one" in err
+
+
+def test_list_names_every_room(main: Main) -> None:
+    _, out, _ = main("list")
+    for word in ("vgg16", "digits", "random_search", "processes", "saved_model", "fit"):
+        assert word in out
+    found = json.loads(main("list", "spaces", "cnn", "--json")[1])
+    assert "learning_rate" in found
+
+
+def test_a_folder_alone_is_the_dataset() -> None:
+    from tuning.commands import _options
+
+    assert _options.family_and_dataset("photos.npz", None) == ("cnn", "photos.npz")
+    assert _options.family_and_dataset("/", None) == ("cnn", "/")
+    assert _options.family_and_dataset("vgg", None) == ("vgg", "digits")
+    assert _options.family_and_dataset("synthetic", None) == ("cnn", "synthetic")
+    assert _options.family_and_dataset(None, None) == ("cnn", "digits")
+    assert _options.family_and_dataset("vgg", "x.npz") == ("vgg", "x.npz")
+
+
+def test_ctrl_c_says_how_to_go_on(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tuning import launch
+
+    def interrupt(*args: Any, **kwargs: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launch, "run", interrupt)
+    code, _, err = main("train", "linear", "synthetic", *SMALL)
+    assert code == 130
+    assert "0 finished runs are kept in runs/linear-synthetic-" in err
+    assert "Traceback" not in err

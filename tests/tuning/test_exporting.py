@@ -1,0 +1,214 @@
+"""What leaves a study, and that nothing leaves that is not the recorded network."""
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from kerascnn import datasets, exporters, training
+from kerascnn.exporters import _check
+from kerascnn.record import RunRecord
+from kerascnn.spec import RunSpec
+from tuning import exporting
+from tuning import study as studies
+from tuning.commands import export as export_command
+from tuning.study import SearchSpec, Study
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERASCNN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def trained(cache: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study with one trained configuration, one that failed, and one under way."""
+    folder = tmp_path_factory.mktemp("study") / "linear-digits"
+    data = datasets.load("digits")
+    base = RunSpec(
+        family="linear",
+        dataset="digits",
+        fingerprint=data.fingerprint,
+        epochs=2,
+        train_size=200,
+        learning_rate=0.1,
+    )
+    study = studies.create(folder, SearchSpec(base=base, oracle=""), {})
+    runs = training.run([base.repeated(0, "search", 0)], folder=str(folder), loggers=())
+    failed = dataclasses.replace(base, epochs=1).repeated(0, "search", 0)
+    under_way = dataclasses.replace(base, epochs=3).repeated(0, "search", 1)
+    with study.log:
+        study.log.append_record(runs[0])
+        study.log.append_record(RunRecord(spec=failed, status="failed", error="Boom."))
+        study.log.append_record(RunRecord(spec=under_way, metrics={"val_accuracy": 0.1}))
+    return folder
+
+
+@pytest.fixture
+def study(trained: Path, tmp_path: Path) -> Study:
+    """A copy to spoil."""
+    return Study(shutil.copytree(trained, tmp_path / "runs" / trained.name))
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spares the fresh processes, which take seconds each."""
+
+    def call(study: Study, backend: str, function: Callable[..., Any], *values: Any) -> Any:
+        return function(*values)
+
+    monkeypatch.setattr(exporting, "_in_process", call)
+
+
+def _best(study: Study) -> RunRecord:
+    return study.records()[0]
+
+
+def _files(folder: Path) -> set[Path]:
+    return {path.relative_to(folder) for path in folder.rglob("*")}
+
+
+@pytest.mark.slow
+def test_a_fresh_process_writes_and_checks(study: Study) -> None:
+    record = _best(study)
+    path = study.folder / "export" / "1"
+    result = exporting.export(study, record.spec.config_id[:5], path)
+
+    difference, size = result.pop("largest_difference"), result.pop("size")
+    assert 0 <= difference <= 1e-4
+    assert size == sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    assert result == {
+        "path": str(path),
+        "format": "saved_model",
+        "config_id": record.spec.config_id,
+        "run_id": record.spec.run_id,
+        "accuracy": record.metrics["val_accuracy"],
+        "accuracy_part": "validation",
+        "images": 217,
+        "status": "not confirmed",
+    }
+    assert [file.name for file in path.parent.iterdir()] == ["1"]
+    opened = exporters.read(path)
+    assert opened.class_names == tuple("0123456789")
+    assert opened.card["fingerprint"] == record.spec.fingerprint
+    assert RunSpec.from_json(opened.card["spec"]) == record.spec
+    data = datasets.load("digits")
+    answers = exporting.probabilities(opened, data, data.parts["validation"])
+    logits = np.load(training.run_dir(study.folder, record.spec) / "logits-validation.npy")
+    assert np.abs(answers - _check.softmax(logits)).max() == pytest.approx(difference, abs=1e-6)
+
+
+@pytest.mark.slow
+def test_a_run_that_was_not_kept_is_trained_again(study: Study) -> None:
+    record = _best(study)
+    (training.run_dir(study.folder, record.spec) / "model.keras").unlink()
+    before = _files(study.folder)
+    path = study.folder.parent / "export"
+    result = exporting.export(study, record.spec.config_id, path, format="keras_archive")
+    assert result["largest_difference"] <= 1e-4
+    assert {file.name for file in path.iterdir()} == {"model.keras", "model.json"}
+    assert _files(study.folder) == before
+
+
+@pytest.mark.usefixtures("here")
+def test_another_network_is_refused_and_leaves_nothing(study: Study) -> None:
+    record = _best(study)
+    run_dir = training.run_dir(study.folder, record.spec)
+    logits = np.load(run_dir / "logits-validation.npy")
+    np.save(run_dir / "logits-validation.npy", logits + np.eye(217, 10, dtype=np.float32))
+    before = _files(study.folder.parent)
+    path = study.folder.parent / "new" / "folder" / "1"
+    with pytest.raises(RuntimeError, match=r"The export is not the recorded network: prob.* up to"):
+        exporting.export(study, record.spec.config_id, path)
+    assert _files(study.folder.parent) == before
+
+    (run_dir / "model.keras").unlink()
+    with pytest.raises(RuntimeError, match=r"model\.keras is not kept, and trained again it is an"):
+        exporting.export(study, record.spec.config_id, path)
+    assert not path.parent.parent.exists()
+
+
+@pytest.mark.usefixtures("here")
+def test_damaged_files_are_named(study: Study) -> None:
+    record = _best(study)
+    run_dir = training.run_dir(study.folder, record.spec)
+    path = study.folder.parent / "export"
+    (run_dir / "model.keras").write_bytes(b"PK")
+    with pytest.raises(ValueError, match=r"search0/model\.keras is damaged"):
+        exporting.export(study, record.spec.config_id, path)
+    (run_dir / "logits-validation.npy").unlink()
+    with pytest.raises(ValueError, match=r"search0/logits-validation\.npy is missing"):
+        exporting.export(study, record.spec.config_id, path)
+    assert not path.exists()
+
+
+@pytest.mark.usefixtures("here")
+def test_a_run_that_fails_when_trained_again_is_said(study: Study) -> None:
+    record = _best(study)
+    wrong = dataclasses.replace(record, spec=dataclasses.replace(record.spec, train_size=10**6))
+    target = study.folder.parent / "model.keras"
+    with pytest.raises(RuntimeError, match=r"search0 was trained again and failed: ValueError: `t"):
+        exporting._train_again(study, wrong, target, target)
+
+
+def test_data_that_changed_are_refused(study: Study) -> None:
+    record = _best(study)
+    other = dataclasses.replace(record, spec=dataclasses.replace(record.spec, split_seed=1))
+    with pytest.raises(ValueError, match="The data of digits changed since the run: fingerprint"):
+        exporting._data(other)
+
+
+def test_an_existing_target_is_refused(study: Study, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("nowhere")
+    for path in (study.folder, tmp_path / "link"):
+        with pytest.raises(FileExistsError, match=r"exists, and exports are not overwritten\. Try"):
+            exporting.export(study, _best(study).spec.config_id, path)
+
+
+def test_unknown_names_are_refused(study: Study, tmp_path: Path) -> None:
+    config = _best(study).spec.config_id
+    with pytest.raises(ValueError, match=r"No 'saved_modle' in exporters\..* mean 'saved_model'"):
+        exporting.export(study, config, tmp_path / "export", format="saved_modle")
+    with pytest.raises(ValueError, match=rf"No 'xyz' in the configurations of linear.*{config}"):
+        exporting.export(study, "xyz", tmp_path / "export")
+    with pytest.raises(ValueError, match="No '' in the configurations"):
+        exporting.find(study, "")
+
+
+def test_a_beginning_of_several_ids_is_refused(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RunSpec, "config_id", property(lambda spec: f"ab{spec.epochs}"))
+    assert exporting.find(study, "ab2") == "ab2"
+    with pytest.raises(ValueError, match="'ab' begins more than one id: ab2, ab1, ab3"):
+        exporting.find(study, "ab")
+
+
+def test_only_run_0_leaves(study: Study, tmp_path: Path) -> None:
+    _, failed, under_way = study.records()
+    for record, state in ((failed, "is failed"), (under_way, "has not ended")):
+        config = record.spec.config_id
+        with pytest.raises(ValueError, match=f"Run 0 of configuration {config} {state}, and no"):
+            exporting.export(study, config, tmp_path / "export")
+
+
+@pytest.mark.usefixtures("here")
+def test_the_command_exports_the_leader(study: Study, tmp_path: Path) -> None:
+    to = str(tmp_path / "out put")
+    told = CliRunner().invoke(export_command.command, [str(study.folder), "--to", to])
+    assert told.exit_code == 0, told.output
+    for words in ("saved_model, ", "on 217 validation images", "Not confirmed", "predict '/"):
+        assert words in told.stdout
+    options = ["--json", "--format", "keras_archive"]
+    told = CliRunner().invoke(export_command.command, [str(study.folder), *options])
+    assert json.loads(told.stdout)["path"] == str(study.folder / "export" / "1")
+    again = CliRunner().invoke(export_command.command, [str(study.folder)])
+    assert isinstance(again.exception, FileExistsError)

@@ -1,0 +1,285 @@
+"""The search loop, without training: whatever happens, the log ends the same."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kerascnn.spec import RunSpec
+from tests import fake
+from tuning import comparison
+from tuning.executors import processes, serial
+from tuning.search import Search
+from tuning.space import Choice, Float, Int
+from tuning.study import SearchSpec, Study, create
+
+BASE = RunSpec(family="cnn", dataset="digits", fingerprint="f" * 64)
+SPACE = {
+    "filters": Int(4, 32, 4),
+    "depth": Int(1, 3),
+    "learning_rate": Float(1e-4, 1e-1, log=True),
+    "activation": Choice("relu", "tanh"),
+}
+SPEC = SearchSpec(base=BASE, space=SPACE, trials=6, seeds=2)
+
+
+def begin(folder: Path, spec: SearchSpec = SPEC) -> Study:
+    study = create(folder, spec, {"versions": {"keras-tuner": "1"}})
+    for part in ("train", "validation"):
+        np.save(folder / f"labels-{part}.npy", np.zeros(3, np.int32))
+    return study
+
+
+def in_one(study: Study, **options: Any) -> Search:
+    with serial.executor(environment={}) as executor:
+        search = Search(study, executor, **{"run": fake.run, **options})
+        search()
+    return search
+
+
+def in_two(study: Study, **options: Any) -> None:
+    with ThreadPoolExecutor(2) as executor:
+        Search(study, executor, workers=2, **{"run": fake.run, **options})()
+
+
+def essence(study: Study) -> tuple[list[Any], list[str], list[str]]:
+    """The log, times, host and order of `run` lines aside."""
+    lines = list(study.log.lines())
+    runs = [
+        json.dumps({k: v for k, v in line.items() if k not in ("seconds", "host")}, sort_keys=True)
+        for line in lines
+        if line["kind"] == "run"
+    ]
+    events = [json.dumps(line, sort_keys=True) for line in lines if line["kind"] == "event"]
+    return [line for line in lines if line["kind"] == "ask"], sorted(runs), events
+
+
+def board(study: Study) -> dict[str, Any]:
+    found = comparison.compare(study).to_json()
+    found["study"] = ""
+    for row in found["configurations"]:
+        del row["seconds"]
+    return found
+
+
+def test_trial_0_is_the_baseline_and_every_seed_is_run(tmp_path: Path) -> None:
+    study = begin(tmp_path / "s")
+    in_one(study)
+    asks, runs, _ = essence(study)
+    assert [ask["trial"] for ask in asks] == list(range(6))
+    assert Study(study.folder).spec.base.configure(asks[0]["point"]).config_id == BASE.config_id
+    assert len(runs) == len(set(runs)) == 12
+    assert {record.spec.repeat for record in study.log} == {0, 1}
+
+
+def test_an_ask_is_logged_before_its_runs(tmp_path: Path) -> None:
+    study = begin(tmp_path / "s")
+    in_two(study)
+    seen = set()
+    for line in study.log.lines():
+        if line["kind"] == "ask":
+            seen.add(line["trial"])
+        else:
+            assert line["trial"] in seen
+
+
+def test_workers_do_not_change_the_numbers(tmp_path: Path) -> None:
+    one, two = begin(tmp_path / "one"), begin(tmp_path / "two")
+    in_one(one)
+    in_two(two)
+    assert essence(one) == essence(two)
+    assert board(one) == board(two)
+
+
+def _resume_after_every_cut(
+    folder: Path, spec: SearchSpec, run: Callable[[Study], Any], step: int = 1
+) -> None:
+    whole = begin(folder / "whole", spec)
+    run(whole)
+    expected = essence(whole), board(whole)
+    lines = whole.log.path.read_bytes().splitlines(keepends=True)
+    for cut in range(0, len(lines) + 1, step):
+        for torn in (b"", b'{"kind":"run","spec":'):
+            study = begin(folder / f"cut{cut}{bool(torn)}", spec)
+            study.log.path.write_bytes(b"".join(lines[:cut]) + torn)
+            run(study)
+            assert (essence(study), board(study)) == expected, (cut, torn)
+
+
+@pytest.mark.parametrize("run", [in_one, in_two])
+def test_a_search_cut_anywhere_ends_as_if_it_was_not(
+    tmp_path: Path, run: Callable[[Study], Any]
+) -> None:
+    _resume_after_every_cut(tmp_path, SPEC, run)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("run", [in_one, in_two])
+def test_a_long_search_cut_anywhere_ends_as_if_it_was_not(
+    tmp_path: Path, run: Callable[[Study], Any]
+) -> None:
+    spec = dataclasses.replace(SPEC, trials=45)
+    _resume_after_every_cut(tmp_path, spec, run, step=4)
+    whole = Study(tmp_path / "whole")
+    failed = [record for record in whole.log if record.status == "failed"]
+    assert {record.error == "Diverged." for record in failed} == {True, False}
+
+
+@pytest.mark.parametrize("run", [in_one, in_two])
+def test_a_grid_cut_anywhere_ends_as_if_it_was_not(
+    tmp_path: Path, run: Callable[[Study], Any]
+) -> None:
+    space = {"depth": Int(1, 3), "activation": Choice("relu", "tanh")}
+    spec = dataclasses.replace(SPEC, oracle="grid_search", space=space, trials=20, seeds=1)
+    _resume_after_every_cut(tmp_path, spec, run)
+
+
+def test_an_exhausted_space_ends_the_search_and_says_so(tmp_path: Path) -> None:
+    spec = dataclasses.replace(SPEC, space={"depth": Int(1, 3)}, trials=10)
+    study = begin(tmp_path / "s", spec)
+    assert in_one(study).exhausted
+    assert {ask["point"]["depth"] for ask in essence(study)[0]} == {1, 2, 3}
+    assert in_one(study).exhausted
+    assert len(essence(study)[0]) == 3
+
+
+def test_infeasible_points_are_recorded_and_not_counted(tmp_path: Path) -> None:
+    study = begin(tmp_path / "s")
+    in_one(study, run=fake.infeasible_run)
+    counted = {r.trial for r in study.log if r.status != "infeasible"}
+    refused = {r.trial for r in study.log if r.status == "infeasible"}
+    assert len(counted) == 6
+    assert refused
+    rows = comparison.compare(study).rows
+    assert len(rows) == 6
+
+
+def test_infeasible_points_do_not_depend_on_workers(tmp_path: Path) -> None:
+    one, two = begin(tmp_path / "one"), begin(tmp_path / "two")
+    in_one(one, run=fake.infeasible_run)
+    in_two(two, run=fake.infeasible_run)
+    assert board(one) == board(two)
+
+
+def test_a_search_where_nothing_fits_gives_up(tmp_path: Path) -> None:
+    spec = dataclasses.replace(SPEC, space={"learning_rate": Float(1e-4, 1e-1)}, seeds=1)
+    spec = dataclasses.replace(spec, base=BASE.configure({"depth": 3}))
+    study = begin(tmp_path / "s", spec)
+    with pytest.raises(RuntimeError, match="100 points in a row cannot be built.*Too deep"):
+        in_one(study, run=fake.infeasible_run)
+
+
+def test_broken_code_stops_at_once_with_its_traceback(tmp_path: Path) -> None:
+    study = begin(tmp_path / "s")
+    with pytest.raises(RuntimeError, match=r"same line(.|\n)*mine\.py(.|\n)*TypeError: no"):
+        in_one(study, run=fake.broken_run)
+    assert len(list(study.log)) == 2
+
+
+def test_more_trials_and_seeds_extend_a_study(tmp_path: Path) -> None:
+    study, whole = begin(tmp_path / "s"), begin(tmp_path / "w", dataclasses.replace(SPEC, trials=9))
+    in_one(study)
+    in_one(study, trials=9, seeds=3)
+    in_one(whole, seeds=3)
+    events = [line for line in study.log.lines() if line["kind"] == "event"]
+    assert [event["name"] for event in events] == ["extended"]
+    assert essence(study)[:2] == essence(whole)[:2]
+    in_one(study, trials=2, seeds=1)
+    assert essence(study)[1] == essence(whole)[1]
+
+
+def test_a_log_that_does_not_replay_is_refused(tmp_path: Path) -> None:
+    study = begin(tmp_path / "s")
+    in_one(study)
+    lines = study.log.path.read_text().splitlines()
+    asks = [i for i, line in enumerate(lines) if '"trial":2' in line and '"ask"' in line]
+    line = json.loads(lines[asks[0]])
+    line["point"]["filters"] = 12 if line["point"]["filters"] != 12 else 16
+    lines[asks[0]] = json.dumps(line)
+    study.log.path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(ValueError, match=r"asked as trial 2.*keras-tuner 1, this is 1\.\d"):
+        in_one(study)
+
+
+def test_an_interrupt_keeps_what_had_ended(tmp_path: Path) -> None:
+    study, whole = begin(tmp_path / "s"), begin(tmp_path / "w")
+    with pytest.raises(KeyboardInterrupt):
+        in_one(study, run=fake.leave_a_record_and_wait)
+    in_one(study)
+    in_one(whole)
+    assert essence(study) == essence(whole)
+
+
+def test_given_points_are_tried_once_each(tmp_path: Path) -> None:
+    spec = dataclasses.replace(SPEC, oracle="", space={}, trials=1)
+    study = begin(tmp_path / "s", spec)
+    for family in ("cnn", "linear", "cnn"):
+        in_one(study, points=[{"family": family, "epochs": 3}])
+    asks, runs, _ = essence(study)
+    assert [ask["point"]["family"] for ask in asks] == ["cnn", "linear"]
+    assert len(runs) == 4
+
+
+def test_only_the_leaders_keep_their_model(tmp_path: Path) -> None:
+    study = begin(tmp_path / "s")
+
+    def run(specs: list[RunSpec], *, folder: str, **options: Any) -> Any:
+        for spec in specs:
+            path = Path(folder) / spec.config_id / spec.run_name / "model.keras"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        return fake.run(specs, folder=folder)
+
+    in_one(study, run=run, keep=2, seeds=1)
+    rows = comparison.compare(study).rows
+    kept = {path.parts[-3] for path in study.folder.glob("*/search0/model.keras")}
+    assert kept >= {row.config_id for row in rows[:2]}
+    scored = {row.config_id for row in rows if row.mean is not None}
+    assert len(kept & scored) == 2
+
+
+def test_progress_counts_up_to_what_was_planned(tmp_path: Path) -> None:
+    seen = []
+    in_one(begin(tmp_path / "s"), watch=seen.append)
+    assert [progress.ended for progress in seen] == list(range(1, 13))
+    assert {progress.planned for progress in seen} == {12}
+    assert seen[0].best is None
+    assert seen[-1].best is not None
+
+
+@pytest.mark.slow
+def test_a_search_in_processes_gives_the_same_log(tmp_path: Path) -> None:
+    here, there = begin(tmp_path / "here"), begin(tmp_path / "there")
+    in_one(here)
+    with processes.executor(2, environment={}) as executor:
+        Search(there, executor, workers=2, run=fake.run)()
+    assert essence(here) == essence(there)
+
+
+def test_a_dead_worker_fails_its_runs_and_no_others(tmp_path: Path) -> None:
+    class Dying(Executor):
+        def __init__(self) -> None:
+            self.calls = 0
+
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+            from concurrent.futures import Future
+
+            future: Any = Future()
+            self.calls += 1
+            if self.calls == 2:
+                error = processes.WorkerDiedError("The worker process died: killed by SIGKILL.")
+                future.set_exception(error)
+            else:
+                future.set_result(fn(*args, **kwargs))
+            return future
+
+    study = begin(tmp_path / "s")
+    Search(study, Dying(), run=fake.run)()
+    died = [record for record in study.log if "SIGKILL" in record.error]
+    assert {record.trial for record in died} == {1}
+    assert len(list(study.log)) == 12

@@ -1,0 +1,1 @@
+"""Studies of Keras image classifiers: search, comparison, export. What a study is."""

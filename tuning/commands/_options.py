@@ -1,0 +1,141 @@
+"""Options that several commands share, and how what is typed becomes values."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from kerascnn import metrics, registry
+from kerascnn.spec import Value
+from tuning import space
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+STUDY_HELP = "STUDY is a name under ./runs or a path; left out, the study written last."
+
+
+def run_options(command: Function) -> Function:
+    """Adds what `search` and `train` have in common."""
+    for option in reversed(_RUN_OPTIONS):
+        command = option(command)
+    return command
+
+
+_RUN_OPTIONS = (
+    click.option(
+        "--epochs",
+        type=click.IntRange(1),
+        default=9,
+        show_default=True,
+        help="Passes over the training images.",
+    ),
+    click.option(
+        "--seed",
+        type=click.IntRange(0),
+        default=0,
+        show_default=True,
+        help="The study's seed; runs' seeds derive from it.",
+    ),
+    click.option(
+        "--set",
+        "fixed",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Fix a setting: --set filters=32.",
+    ),
+    click.option(
+        "--objective",
+        default="val_accuracy",
+        show_default=True,
+        help=f"What ranks: val_ and one of {', '.join(metrics.DIRECTIONS)}.",
+    ),
+    click.option("--study", "name", help="Name under ./runs, or a path.  [default: made up]"),
+    click.option(
+        "--workers",
+        type=click.IntRange(1),
+        help="Runs trained at once.  [default: as many as cores and memory allow]",
+    ),
+    click.option(
+        "--threads",
+        type=click.IntRange(1),
+        help="CPU threads of each run; the numbers depend on it.  [default: search 1, train the "
+        "cores shared out]",
+    ),
+    click.option(
+        "--executor",
+        default="processes",
+        show_default=True,
+        help=f"One of {', '.join(registry.names('tuning.executors'))}.",
+    ),
+    click.option("--backend", help="tensorflow or jax.  [default: tensorflow]"),
+    click.option(
+        "--trainer",
+        default="fit",
+        show_default=True,
+        help=f"One of {', '.join(registry.names('kerascnn.trainers'))}.",
+    ),
+    click.option(
+        "--image-size",
+        type=click.IntRange(1),
+        help="Resize images to this many pixels a side.  [default: folders: the median side, "
+        "at most 64; else as they are]",
+    ),
+    click.option("--skip-bad", is_flag=True, help="Leave unreadable images out."),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON value."),
+)
+
+
+def program() -> str:
+    """Returns how the user calls the command line: "python run.py" or "kerascnn"."""
+    return click.get_current_context().find_root().info_name or "kerascnn"
+
+
+def read_settings(texts: tuple[str, ...]) -> dict[str, Value]:
+    """Reads `--set` options: "filters=32"."""
+    return {name: space.scalar(value) for name, value in _pairs("--set", texts).items()}
+
+
+def read_domains(texts: tuple[str, ...]) -> Mapping[str, str]:
+    """Reads `--vary` options: "filters=8:64:8"; the domains stay text."""
+    return _pairs("--vary", texts)
+
+
+def _pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise ValueError(f"{option} takes NAME=VALUE. Received: {text!r}")
+        if name in pairs:
+            raise ValueError(f"{option} names {name!r} twice: {pairs[name]!r} and {value!r}.")
+        pairs[name] = value
+    return pairs
+
+
+def family_and_dataset(family: str | None, dataset: str | None) -> tuple[str, str]:
+    """Fills in what was left out; a folder or an `.npz` alone is the dataset."""
+    if family is not None and dataset is None and _is_data(family):
+        return "cnn", family
+    return family or "cnn", dataset or "digits"
+
+
+def _is_data(text: str) -> bool:
+    if text in registry.names("kerascnn.models"):
+        return False
+    return (
+        text.endswith(".npz") or Path(text).is_dir() or text in registry.names("kerascnn.datasets")
+    )
+
+
+def ask_without_a_backend(executor: str, backend: str | None) -> str | None:
+    """Spares a process that only asks the import of TensorFlow: networks live in the workers.
+
+    Returns:
+        The backend the workers should use, as far as the user said.
+    """
+    backend = backend or os.environ.get("KERAS_BACKEND")
+    if executor != "serial":
+        os.environ["KERAS_BACKEND"] = "numpy"
+    return backend

@@ -1,0 +1,65 @@
+"""Progress of a running study on stderr: a bar in a terminal, a line a run elsewhere."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from tuning.trials import Progress
+
+Watch = Callable[[Progress], None]
+
+
+@contextlib.contextmanager
+def watching(objective: str, *, quiet: bool = False) -> Iterator[Watch]:
+    """Yields a function that shows each `Progress` it is given.
+
+    Args:
+        objective: The metric that `Progress.best` is of.
+        quiet: Show nothing.
+    """
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if quiet:
+        yield lambda progress: None
+    elif console.is_terminal:
+        with _bar(console, objective) as watch:
+            yield watch
+    else:
+        yield lambda progress: console.print(_words(progress, objective), soft_wrap=True)
+
+
+@contextlib.contextmanager
+def _bar(console: "object", objective: str) -> Iterator[Watch]:
+    from rich import progress as bars
+
+    columns = (
+        bars.TextColumn("{task.completed}/{task.total} runs"),
+        bars.BarColumn(),
+        bars.TextColumn("{task.description}"),
+        bars.TimeElapsedColumn(),
+        bars.TextColumn("left"),
+        bars.TimeRemainingColumn(),
+    )
+    with bars.Progress(*columns, console=console) as bar:  # type: ignore[arg-type]
+        task = bar.add_task("starting workers", total=None)
+
+        def watch(progress: Progress) -> None:
+            bar.update(
+                task,
+                completed=progress.ended,
+                total=progress.planned,
+                description=_best(progress, objective),
+            )
+
+        yield watch
+
+
+def _words(progress: Progress, objective: str) -> str:
+    return f"{progress.ended} of {progress.planned} runs; {_best(progress, objective)}"
+
+
+def _best(progress: Progress, objective: str) -> str:
+    failed = f", {progress.failed} failed" if progress.failed else ""
+    if progress.best is None:
+        return f"no mean yet{failed}"
+    return f"best mean {objective} {progress.best:.4f}{failed}"

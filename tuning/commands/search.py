@@ -1,0 +1,92 @@
+"""Searches the settings of a family, every configuration with several seeds."""
+
+import json
+
+import click
+
+from kerascnn import registry
+from tuning.commands import _options
+
+
+@click.command(epilog="The same command continues its study; --trials and --seeds may be raised.")
+@click.argument("family", required=False)
+@click.argument("dataset", required=False)
+@click.option(
+    "--oracle",
+    default="random_search",
+    show_default=True,
+    help=f"Who proposes: {', '.join(registry.names('tuning.oracles'))}.",
+)
+@click.option(
+    "--trials",
+    type=click.IntRange(1),
+    default=8,
+    show_default=True,
+    help="Configurations to try; the first is the family's defaults.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="Runs of each configuration.",
+)
+@click.option(
+    "--vary",
+    multiple=True,
+    metavar="NAME=DOMAIN",
+    help="Search a setting: filters=8:64:8, learning_rate=1e-4:1e-1:log, pooling=max,average.",
+)
+@_options.run_options
+def command(
+    family: str | None,
+    dataset: str | None,
+    fixed: tuple[str, ...],
+    vary: tuple[str, ...],
+    trials: int,
+    seeds: int,
+    workers: int | None,
+    executor: str,
+    image_size: int | None,
+    as_json: bool,
+    objective: str,
+    backend: str | None,
+    **options: object,
+) -> None:
+    """Search the settings of FAMILY on DATASET.
+
+    FAMILY is a model family (see `list`), or your own file; DATASET a name, an .npz file with
+    x_train y_train x_test y_test, or a folder of class folders. A folder or an .npz alone is
+    the DATASET. Left out: cnn on digits.
+    """
+    backend = _options.ask_without_a_backend(executor, backend)
+    from tuning import comparison, launch, plan
+    from tuning.commands import _board, _progress, _start
+
+    family, dataset = _options.family_and_dataset(family, dataset)
+    study = plan.new_search(
+        family,
+        dataset,
+        trials=trials,
+        seeds=seeds,
+        fixed=_options.read_settings(fixed),
+        vary=_options.read_domains(vary),
+        executor=executor,
+        image_size=image_size or 0,
+        objective=objective,
+        backend=backend,
+        **options,  # type: ignore[arg-type]
+    )
+    _start.introduce(study)
+    with _start.explaining_a_stop(study), _progress.watching(objective) as watch:
+        done = launch.run(
+            study, trials=trials, seeds=seeds, workers=workers, executor=executor, watch=watch
+        )
+    if done.exhausted:
+        click.echo("The space is exhausted: every point in it was tried.", err=True)
+    board = comparison.compare(study)
+    if as_json:
+        click.echo(json.dumps(board.to_json()))
+    else:
+        _board.show(board)
+        click.echo(_board.next_steps(study))

@@ -1,0 +1,59 @@
+"""Trains one configuration with several seeds."""
+
+import json
+
+import click
+
+from tuning.commands import _options
+
+
+@click.command(epilog="Several such commands with one --study gather in one leaderboard.")
+@click.argument("family")
+@click.argument("dataset", required=False)
+@click.option(
+    "--seeds", type=click.IntRange(1), default=1, show_default=True, help="Runs to train."
+)
+@click.option("--preset", help="A published variant, such as vgg16; see `list`.")
+@_options.run_options
+def command(
+    family: str,
+    dataset: str | None,
+    fixed: tuple[str, ...],
+    seeds: int,
+    workers: int | None,
+    executor: str,
+    image_size: int | None,
+    as_json: bool,
+    objective: str,
+    **options: object,
+) -> None:
+    """Train one configuration of FAMILY on DATASET, with --seeds runs.
+
+    FAMILY and DATASET are as in `search`; DATASET left out: digits. The score is of the
+    validation part, after the last epoch.
+    """
+    from tuning import comparison, launch, plan
+    from tuning.commands import _board, _progress, _start
+
+    study, point = plan.new_training(
+        family,
+        dataset or "digits",
+        fixed=_options.read_settings(fixed),
+        seeds=seeds,
+        workers=workers,
+        executor=executor,
+        image_size=image_size or 0,
+        objective=objective,
+        **options,  # type: ignore[arg-type]
+    )
+    _start.introduce(study)
+    with _start.explaining_a_stop(study), _progress.watching(objective) as watch:
+        launch.run(
+            study, seeds=seeds, points=[point], workers=workers, executor=executor, watch=watch
+        )
+    board = comparison.compare(study)
+    if as_json:
+        click.echo(json.dumps(board.to_json()))
+    else:
+        _board.show(board)
+        click.echo(_board.next_steps(study))

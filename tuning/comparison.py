@@ -1,0 +1,229 @@
+"""The leaderboard of a study: which configuration is better, and by more than its own noise?"""
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kerascnn import metrics, registry, training
+from kerascnn.record import RunRecord
+from kerascnn.spec import RunSpec, Value, value_of
+from tuning import measures
+from tuning.measures import Interval
+from tuning.study import Study
+
+# Seeds from which on the best-set is shown: with fewer almost nothing can be told apart.
+BEST_SET_SEEDS = 5
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Row:
+    """One configuration across its runs.
+
+    Attributes:
+        config_id: The configuration.
+        family: Its family.
+        hyperparameters: The settings that vary in the study, defaults included.
+        epochs: The planned length, which its runs reached.
+        n: Finished runs.
+        failed: Failed runs; they are counted, never averaged away.
+        values: The metric of each finished run, by repeat.
+        mean: Their mean; None if fewer than half of the runs finished.
+        interval_seeds: 95 % interval of the mean for other seeds on the same images.
+        interval_new_data: The same for other seeds and other images.
+        sd: Standard deviation between runs.
+        sd_interval: Its 95 % interval.
+        sd_floor: What independent errors alone would give (accuracy and top5).
+        parameters: Weights and statistics of the network.
+        seconds: Mean time of a run.
+        in_best_set: Whether it cannot be told from the best; None below five seeds.
+    """
+
+    config_id: str
+    family: str
+    hyperparameters: dict[str, Value]
+    epochs: int
+    n: int
+    failed: int
+    values: tuple[float, ...]
+    mean: float | None
+    interval_seeds: Interval | None
+    interval_new_data: Interval | None
+    sd: float | None
+    sd_interval: Interval | None
+    sd_floor: float | None
+    parameters: int
+    seconds: float
+    in_best_set: bool | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Board:
+    """A leaderboard.
+
+    Attributes:
+        study: The study's name.
+        metric: A metric without its prefix.
+        split: The part it was measured on.
+        rows: Best mean first; those without a mean last.
+        undecided: How many others cannot be told from the leader; None with one seed.
+    """
+
+    study: str
+    metric: str
+    split: str
+    rows: tuple[Row, ...]
+    undecided: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns what `compare --json` prints."""
+        rows = [dataclasses.asdict(row) for row in self.rows]
+        for row in rows:
+            del row["values"]
+        return {
+            "study": self.study,
+            "metric": self.metric,
+            "split": self.split,
+            "configurations": rows,
+            "pairs": [],
+        }
+
+
+def compare(study: Study, metric: str | None = None, split: str | None = None) -> Board:
+    """Ranks the configurations of a study that were trained to their planned length.
+
+    Args:
+        study: The study.
+        metric: "accuracy" or, with the part, "val_accuracy"; None: the study's objective.
+        split: "train" (a fixed sample of it), "validation", "confirmation" or "test"; None: the
+            part the metric names, else validation.
+
+    Raises:
+        ValueError: If there is no such metric or part, or no run has it.
+    """
+    part, name = resolve(study, metric, split)
+    groups: dict[str, list[RunRecord]] = defaultdict(list)
+    for record in study.records():
+        if record.status != "infeasible" and record.spec.phase == "search":
+            groups[record.spec.config_id].append(record)
+    rows = [_row(study, runs, part, name) for runs in groups.values()]
+    if not rows:
+        raise ValueError(f"No run of {study.folder} has ended yet.")
+    if not any(row.n for row in rows):
+        raise ValueError(_why_nothing(study, groups, metrics.prefix_of(part) + name))
+    better = metrics.DIRECTIONS[name]
+    rows.sort(key=lambda row: _rank(row, better))
+    return _with_best_set(study, rows, part, name)
+
+
+def resolve(study: Study, metric: str | None, split: str | None) -> tuple[str, str]:
+    """Returns (part, metric without prefix) of what the user asked for."""
+    part, name = metrics.split_name(study.spec.objective)
+    if metric is not None:
+        if metric in metrics.DIRECTIONS:
+            name = metric
+        elif metric in metrics.names():
+            part, name = metrics.split_name(metric)
+        else:
+            known = (*metrics.DIRECTIONS, *metrics.names())
+            raise ValueError(registry.unknown("metrics", metric, known))
+    if split is not None:
+        parts = tuple(metrics.PREFIXES.values())
+        if split not in parts:
+            raise ValueError(registry.unknown("splits", split, parts))
+        if metric not in (None, *metrics.DIRECTIONS) and split != part:
+            raise ValueError(f"{metric!r} is of {part}. Received also: --split {split}")
+        part = split
+    return part, name
+
+
+def _why_nothing(study: Study, groups: Mapping[str, Sequence[RunRecord]], full: str) -> str:
+    runs = [run for group in groups.values() for run in group]
+    failed = [run for run in runs if run.status == "failed"]
+    if len(failed) < len(runs):
+        return f"No run of {study.folder} has {full}."
+    reason = failed[0].error.strip().splitlines()[-1]
+    return f"All {len(runs)} runs of {study.folder} failed. The first: {reason}"
+
+
+def _rank(row: Row, maximize: bool) -> tuple[bool, float, int]:
+    mean = 0.0 if row.mean is None else row.mean
+    return row.mean is None, -mean if maximize else mean, row.parameters
+
+
+def _row(study: Study, runs: Sequence[RunRecord], part: str, name: str) -> Row:
+    full = metrics.prefix_of(part) + name
+    runs = sorted(runs, key=lambda run: run.spec.repeat)
+    finished = [run for run in runs if run.status == "finished" and full in run.metrics]
+    values = [run.metrics[full] for run in finished]
+    enough = bool(values) and 2 * len(finished) >= len(runs)
+    scores = _scores(study, finished, part, name) if len(values) > 1 else None
+    return Row(
+        config_id=runs[0].spec.config_id,
+        family=runs[0].spec.family,
+        hyperparameters=_shown(study, runs[0]),
+        epochs=runs[0].spec.epochs,
+        n=len(finished),
+        failed=sum(run.status == "failed" for run in runs),
+        values=tuple(values),
+        mean=float(np.mean(values)) if enough else None,
+        interval_seeds=measures.t_interval(values),
+        interval_new_data=None if scores is None else measures.new_data_interval(scores),
+        sd=measures.sd(values),
+        sd_interval=measures.sd_interval(values),
+        sd_floor=measures.sd_floor(scores)
+        if scores is not None and name in ("accuracy", "top5")
+        else None,
+        parameters=max(run.parameters for run in runs),
+        seconds=float(np.mean([run.seconds for run in runs])),
+        in_best_set=None,
+    )
+
+
+def _scores(
+    study: Study, runs: Sequence[RunRecord], part: str, name: str
+) -> npt.NDArray[np.float64] | None:
+    """Returns scores (runs, images); None if the logits are gone or the metric is no mean."""
+    rows = []
+    try:
+        labels = np.load(study.folder / f"labels-{part}.npy")
+        for run in runs:
+            folder = training.run_dir(study.folder, run.spec)
+            logits = np.load(folder / f"logits-{part}.npy", mmap_mode="r")
+            rows.append(metrics.per_image(logits, labels, name))
+    except (OSError, ValueError):
+        return None
+    if any(row is None for row in rows):
+        return None
+    return np.stack([row for row in rows if row is not None])
+
+
+def _shown(study: Study, run: RunRecord) -> dict[str, Value]:
+    names = study.spec.varied or [name for name in run.point if name != "family"]
+    return {name: _value(run.spec, run.point, name) for name in names}
+
+
+def _value(spec: RunSpec, point: Any, name: str) -> Value:
+    try:
+        return value_of(spec, name)
+    except (KeyError, ValueError, OSError):  # The user's own family is gone from where it was.
+        return point[name]  # type: ignore[no-any-return]
+
+
+def _with_best_set(study: Study, rows: list[Row], part: str, name: str) -> Board:
+    ranked = [row for row in rows if row.mean is not None]
+    groups = [row.values for row in ranked]
+    undecided = None
+    if ranked and ranked[0].n > 1:
+        members = measures.best_set(groups, maximize=metrics.DIRECTIONS[name])
+        undecided = sum(members[1:])
+        if all(row.n >= BEST_SET_SEEDS for row in ranked):
+            flags = dict(zip((row.config_id for row in ranked), members, strict=True))
+            rows = [
+                dataclasses.replace(row, in_best_set=flags.get(row.config_id, False))
+                for row in rows
+            ]
+    return Board(study=study.name, metric=name, split=part, rows=tuple(rows), undecided=undecided)

@@ -1,0 +1,67 @@
+"""Executors: one file each.
+
+Contract of every public module here:
+
+    def executor(workers, *, environment) -> concurrent.futures.Executor
+
+`environment` holds the variables that must stand before a backend is imported (`settings`).
+Submitted calls are `kerascnn.training.run` and its like: importable functions, picklable
+arguments. `shutdown(wait=False, cancel_futures=True)` ends calls under way at once where the
+executor can: what a run has finished is on disk by then.
+"""
+
+import os
+
+# Memory in bytes that a worker is reckoned with: a framework and a small network.
+WORKER_MEMORY = 1_500_000_000
+
+
+def settings(backend: str, threads: int) -> dict[str, str]:
+    """Returns the environment of a process that trains with `backend` on `threads` CPU threads.
+
+    The numbers a CPU gives depend on the number of threads, so that it is fixed here.
+    """
+    count = str(threads)
+    return {
+        "KERAS_BACKEND": backend,
+        "KERASCNN_THREADS": count,
+        "OMP_NUM_THREADS": count,
+        "TF_NUM_INTRAOP_THREADS": count,
+        "TF_NUM_INTEROP_THREADS": "1",
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        "XLA_FLAGS": _xla_flags(threads),
+    }
+
+
+def _xla_flags(threads: int) -> str:
+    own = os.environ.get("XLA_FLAGS", "")
+    if threads == 1 and "xla_cpu_multi_thread_eigen" not in own:
+        own += " --xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    return own.strip()
+
+
+def cores() -> int:
+    """Returns the CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def default_workers(threads: int, calls: int) -> int:
+    """Returns as many workers as cores and memory allow, and no more than there are calls."""
+    room = memory() // WORKER_MEMORY
+    return max(1, min(cores() // threads, room, calls))
+
+
+def memory() -> int:
+    """Returns the memory in bytes that is there: the control group's limit, not the machine's."""
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            with open(path) as file:
+                text = file.read().strip()
+        except OSError:
+            continue
+        if text.isdecimal():
+            found.append(int(text))
+    return min(found)

@@ -1,0 +1,31 @@
+"""No parallelism: `submit` runs the call at once, in this process. For debuggers and tests."""
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
+from typing import Any
+
+
+class SerialExecutor(Executor):
+    """Runs each call inside `submit`."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+def executor(workers: int = 1, *, environment: Mapping[str, str]) -> Executor:
+    """Returns the executor; `environment` counts unless a backend was imported already.
+
+    Raises:
+        ValueError: If more than one worker is asked for.
+    """
+    if workers != 1:
+        raise ValueError(f"The serial executor has 1 worker. Received: {workers}")
+    os.environ.update(environment)
+    return SerialExecutor()

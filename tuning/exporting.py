@@ -1,0 +1,268 @@
+"""Export: one run of a configuration leaves the study, checked against its recorded logits."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kerascnn import __version__, datasets, metrics, quiet, registry, training
+from kerascnn.exporters import _check
+from kerascnn.record import RunRecord
+from tuning import executors
+from tuning.study import Study
+
+if TYPE_CHECKING:
+    from kerascnn.datasets._arrays import Dataset
+    from kerascnn.exporters._export import Export
+
+# Phases whose repeat 0 may leave, the first that is there.
+_PHASES = ("search",)
+_ROOM = "kerascnn.exporters"
+# Images taken from the memory map at once.
+_BLOCK = 4096
+
+
+def export(
+    study: Study, config_id: str, path: str | Path, *, format: str = "saved_model"
+) -> dict[str, Any]:
+    """Exports repeat 0 of a configuration, never its best seed.
+
+    A fresh process writes it beside `path`, re-opens it, and compares its probabilities on the
+    images the run was scored on with the recorded logits; then it is renamed. A run whose
+    `model.keras` is not kept is trained again first.
+
+    Args:
+        study: The study.
+        config_id: A configuration of it, or the beginning of its id.
+        path: The folder to make.
+        format: An entry of `kerascnn/exporters`, or the user's own (a path or a dotted module).
+
+    Returns:
+        path, format, config_id, run_id, accuracy, accuracy_part (what it was measured on),
+        images (how many these were), largest_difference (of a probability), size (bytes) and
+        status: "not confirmed", as the configuration was chosen by that accuracy.
+
+    Raises:
+        ValueError: If there is no such format, configuration or finished run, or a file of the
+            run is missing or damaged.
+        FileExistsError: If there is something at `path`.
+        RuntimeError: If the export does not give the recorded probabilities. Nothing is left.
+    """
+    registry.source_file(_ROOM, format)
+    path = Path(path)
+    if os.path.lexists(path):
+        raise FileExistsError(f"{path} exists, and exports are not overwritten. Try another --to.")
+    record = leaving(study, find(study, config_id))
+    found = _beside(path, lambda beside: _make(study, record, beside, format))
+    return {
+        "path": str(path),
+        "format": format,
+        "config_id": record.spec.config_id,
+        "run_id": record.spec.run_id,
+        "accuracy": accuracy(record),
+        "accuracy_part": scored_part(record),
+        "images": found["images"],
+        "largest_difference": found["largest_difference"],
+        "size": sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
+        "status": "not confirmed",
+    }
+
+
+def find(study: Study, beginning: str) -> str:
+    """Returns the id of the one configuration of `study` that begins so.
+
+    Raises:
+        ValueError: If there is none, or more than one.
+    """
+    known = list(dict.fromkeys(record.spec.config_id for record in study.records()))
+    matching = [config for config in known if beginning and config.startswith(beginning)]
+    if not matching:
+        raise ValueError(registry.unknown(f"the configurations of {study.name}", beginning, known))
+    if len(matching) > 1:
+        raise ValueError(f"{beginning!r} begins more than one id: {', '.join(matching)}.")
+    return matching[0]
+
+
+def leaving(study: Study, config_id: str) -> RunRecord:
+    """Returns the record of the run that leaves: repeat 0 of the configuration.
+
+    Raises:
+        ValueError: If it has not ended, or failed.
+    """
+    ended = {
+        record.spec.phase: record
+        for record in study.records()
+        if record.spec.config_id == config_id
+        and record.spec.repeat == 0
+        and record.spec.subset == "all"
+    }
+    record = next((ended[phase] for phase in _PHASES if phase in ended), None)
+    if record is None or record.status != "finished":
+        state = "has not ended" if record is None else f"is {record.status}"
+        raise ValueError(
+            f"Run 0 of configuration {config_id} {state}, and no other run stands in for it: "
+            "name another with --config."
+        )
+    return record
+
+
+def scored_part(record: RunRecord) -> str:
+    """Returns the part of the data that the run was scored on."""
+    return training.SCORED_PARTS[record.spec.phase][0]
+
+
+def accuracy(record: RunRecord) -> float:
+    """Returns the share of the part's images that the run labels correctly."""
+    return record.metrics[metrics.prefix_of(scored_part(record)) + "accuracy"]
+
+
+def probabilities(
+    export: "Export", data: "Dataset", indices: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float32]:
+    """Returns what an export says of images of a dataset, float32 (n, num_classes).
+
+    Images that are stored as uint8 go to the export as they are, others scaled to [0, 1].
+    """
+    out = np.empty((len(indices), len(export.class_names)), np.float32)
+    for start in range(0, len(indices), _BLOCK):
+        chosen = indices[start : start + _BLOCK]
+        plain = data.images.dtype == np.uint8
+        images = np.asarray(data.images[chosen]) if plain else data.pixels(chosen)
+        out[start : start + len(chosen)] = export.predict(images)
+    return out
+
+
+def _beside(path: Path, make: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+    """Makes a folder beside `path` and renames it: there is all of it or nothing."""
+    made = [parent for parent in path.absolute().parents if not parent.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        found = make(beside)
+        os.rename(beside / "export", path)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+        for parent in made:
+            with contextlib.suppress(OSError):  # Not empty: it holds the export.
+                parent.rmdir()
+    return found
+
+
+def _make(study: Study, record: RunRecord, beside: Path, format: str) -> dict[str, Any]:
+    """Has fresh processes train the run again if need be, then write and check the export."""
+    run_dir = training.run_dir(study.folder, record.spec)
+    network = run_dir / "model.keras"
+    recorded = run_dir / f"logits-{scored_part(record)}.npy"
+    _check.read_logits(recorded)  # Said at once, not after the wait.
+    if not network.exists():
+        network = beside / "model.keras"
+        _in_process(study, study.spec.backend, _train_again, study, record, recorded, network)
+    backend = registry.constant(_ROOM, format, "BACKEND", study.spec.backend)
+    card = _card(study, record, format)
+    values = record, card, network, recorded, beside / "export"
+    found: dict[str, Any] = _in_process(study, backend, _write, *values)
+    return found
+
+
+def _in_process(study: Study, backend: str, function: Callable[..., Any], *values: Any) -> Any:
+    """Calls `function` in a fresh process, where `backend` and the threads can still be set."""
+    room = registry.load("tuning.executors", "processes")
+    executor = room.executor(1, environment=executors.settings(backend, study.spec.threads))
+    try:
+        result = executor.submit(function, *values).result()
+    except BaseException:
+        executor.shutdown(wait=False, cancel_futures=True)
+        raise
+    executor.shutdown()
+    return result
+
+
+def _card(study: Study, record: RunRecord, format: str) -> dict[str, Any]:
+    """Returns what is known of the export before the data are read."""
+    spec = record.spec
+    return {
+        "format": format,
+        "study": study.name,
+        "config_id": spec.config_id,
+        "run_id": spec.run_id,
+        "accuracy": accuracy(record),
+        "accuracy_part": scored_part(record),
+        "status": "not confirmed",
+        "parameters": record.parameters,
+        "spec": spec.to_json(),
+        "trained_with": dict(record.host),
+        "kerascnn": __version__,
+    }
+
+
+def _train_again(study: Study, record: RunRecord, recorded: Path, target: Path) -> None:
+    """Writes the network of a run that was not kept, trained once more, to `target`."""
+    scratch = target.with_name("again")
+    with quiet.silenced():
+        runs = training.run(
+            [record.spec], folder=str(scratch), trainer=study.spec.trainer, loggers=()
+        )
+    if runs[0].status != "finished":
+        reason = runs[0].error.strip().splitlines()[-1]
+        raise RuntimeError(
+            f"{record.spec.run_name} was trained again and {runs[0].status}: {reason}"
+        )
+    again = training.run_dir(scratch, record.spec)
+    _check.compare(
+        _check.softmax(_check.read_logits(again / recorded.name)),
+        _check.read_logits(recorded),
+        f"{recorded.parent / 'model.keras'} is not kept, and trained again it is another network",
+    )
+    os.replace(again / "model.keras", target)
+    shutil.rmtree(scratch)
+
+
+def _write(
+    record: RunRecord, card: dict[str, Any], network: Path, recorded: Path, target: Path
+) -> dict[str, Any]:
+    """Writes the export to `target`, re-opens it from disk and compares."""
+    from kerascnn.exporters._export import Export
+    from kerascnn.exporters.keras_archive import open_network
+
+    data = _data(record)
+    height, width, channels = data.input_shape
+    about = {
+        **card,
+        "class_names": list(data.class_names),
+        "height": height,
+        "width": width,
+        "channels": channels,
+        "fingerprint": data.fingerprint,
+    }
+    room = registry.load(_ROOM, card["format"])
+    room.export(open_network(network), target, about)
+    exported = Export(target, about)
+    indices = data.parts[scored_part(record)]
+    answers = probabilities(exported, data, indices)
+    difference = _check.compare(
+        answers, _check.read_logits(recorded), "The export is not the recorded network"
+    )
+    return {"largest_difference": difference, "images": len(indices)}
+
+
+def _data(record: RunRecord) -> "Dataset":
+    spec = record.spec
+    data = datasets.load(
+        spec.dataset,
+        image_size=spec.image_size,
+        split_seed=spec.split_seed,
+        skip_bad=spec.skip_bad,
+    )
+    if data.fingerprint != spec.fingerprint:
+        raise ValueError(
+            f"The data of {spec.dataset} changed since the run: fingerprint "
+            f"{data.fingerprint[:12]}, the run's {spec.fingerprint[:12]}. They are needed as they "
+            "were, to check the export."
+        )
+    return data

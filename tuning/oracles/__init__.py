@@ -1,0 +1,47 @@
+"""Oracles: one file each.
+
+Contract of every public module here:
+
+    def oracle(space, *, maximize, seed, epochs) -> Oracle
+
+`epochs` is the planned length of a run. An oracle does not train, time, retry, print or write
+files, and is called from one thread only. Its next ask is a function of its seed and of the
+adoptions, asks and tells so far, and of nothing else, so that a log can be replayed.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Protocol
+
+from kerascnn.spec import Value
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ask:
+    """What an oracle wants to know.
+
+    Attributes:
+        point: Value by name of the setting.
+        epochs: Epochs to train; None: the planned length.
+        parent: The trial this one continues; None: a new one.
+    """
+
+    point: Mapping[str, Value]
+    epochs: int | None = None
+    parent: int | None = None
+
+
+class Oracle(Protocol):
+    """Proposes points of a space from the scores of earlier ones."""
+
+    def adopt(self, trial: int, point: Mapping[str, Value]) -> None:
+        """Takes a point that was chosen by others, such as the baseline."""
+
+    def ask(self, trial: int) -> Ask | None:
+        """Returns the point to try as `trial`.
+
+        None: nothing before more scores are told; if none is missing, nothing ever.
+        """
+
+    def tell(self, trial: int, score: float | None) -> None:
+        """Takes the score of a trial asked or adopted; None: it failed."""

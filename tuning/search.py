@@ -1,0 +1,292 @@
+"""The search loop: ask, run, record, tell. The log is its only state, and resuming is replay."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+
+from kerascnn import metrics, registry, training
+from kerascnn.record import RunRecord
+from kerascnn.spec import RunSpec, Value, value_of
+from tuning import summary
+from tuning.oracles import Ask, Oracle
+from tuning.study import Study
+from tuning.trials import Progress, Trial, Trials, alike
+
+# Asks in a row answered by a configuration already tried before the space counts as exhausted.
+_DUPLICATES = 50
+# Points in a row that cannot be built before the search gives up.
+_INFEASIBLE = 100
+# Seconds between looks for runs that ended inside a call still under way.
+_POLL = 0.25
+
+Run = Callable[..., list[RunRecord]]
+
+
+class Search:
+    """One study being run, from wherever its log stands.
+
+    Args:
+        study: The study.
+        executor: Where runs are trained.
+        workers: Calls it runs at once.
+        trials: Distinct configurations to try, if more than before.
+        seeds: Runs of each, if more than before.
+        points: What to try if the study has no oracle.
+        keep: How many leading configurations keep the model of their repeat 0.
+        run: What a worker executes.
+        watch: Called with a `Progress` after every run.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        executor: Executor,
+        *,
+        workers: int = 1,
+        trials: int = 0,
+        seeds: int = 0,
+        points: Sequence[Mapping[str, Value]] = (),
+        keep: int = 1,
+        run: Run = training.run,
+        watch: Callable[[Progress], None] = lambda progress: None,
+    ) -> None:
+        self._study = study
+        self._spec = study.spec
+        self._executor = executor
+        self._workers = workers
+        self._wanted = {"trials": trials, "seeds": seeds}
+        self._points = list(points)
+        self._keep = keep
+        self._run = run
+        self._watch = watch
+        self._trials = Trials(study.spec)
+        self._oracle = self._load_oracle()
+        self._pending: dict[Future[list[RunRecord]], tuple[Trial, list[RunSpec]]] = {}
+        self._first: list[RunRecord] = []  # The first runs of this call, to tell broken code by.
+        self.exhausted = False
+
+    def _load_oracle(self) -> Oracle | None:
+        if not self._spec.oracle:
+            return None
+        entry = registry.load("tuning.oracles", self._spec.oracle)
+        oracle: Oracle = entry.oracle(
+            self._spec.space,
+            maximize=metrics.maximize(self._spec.objective),
+            seed=self._spec.seed,
+            epochs=self._spec.base.epochs,
+        )
+        return oracle
+
+    def __call__(self) -> None:
+        """Runs the study to its end.
+
+        Raises:
+            KeyboardInterrupt: After Ctrl-C; every finished run is in the log.
+            RuntimeError: If the first runs fail alike, or nothing can be built.
+            ValueError: If another process is writing the study, or its log does not replay.
+            OSError: If the disk is full; the study is intact.
+        """
+        with self._study.log:
+            self._replay()
+            self._extend()
+            summary.describe(self._study.folder, self._spec)
+            try:
+                self._loop()
+            except BaseException:
+                self._executor.shutdown(wait=False, cancel_futures=True)
+                self._collect_finished()
+                raise
+
+    # What the log says.
+
+    def _replay(self) -> None:
+        for line in self._study.log.lines():
+            if line["kind"] == "ask":
+                self._replay_ask(line["trial"], line["point"])
+            elif line["kind"] == "run":
+                fields = {name: value for name, value in line.items() if name != "kind"}
+                self._take(RunRecord.from_json(fields))
+            elif line["kind"] == "event" and line["name"] == "extended":
+                self._trials.trials, self._trials.seeds = line["trials"], line["seeds"]
+
+    def _replay_ask(self, number: int, point: Mapping[str, Value]) -> None:
+        if number and self._oracle is not None:
+            asked = self._ask(number)
+            if asked is None or asked.point != point:
+                before = self._study.about.get("versions", {}).get("keras-tuner")
+                now = training.versions("keras-tuner")["keras-tuner"]
+                raise ValueError(
+                    f"The oracle no longer asks what it asked as trial {number}: the study was "
+                    f"begun with keras-tuner {before}, this is {now}."
+                )
+        self._enter(point)
+
+    def _extend(self) -> None:
+        reach = {"trials": self._trials.trials, "seeds": self._trials.seeds}
+        wanted = {name: max(reach[name], self._wanted[name]) for name in reach}
+        if wanted != reach:
+            self._study.log.append("event", {"name": "extended", **wanted})
+            self._trials.trials, self._trials.seeds = wanted["trials"], wanted["seeds"]
+
+    # What is still to do.
+
+    def _loop(self) -> None:
+        for number in range(len(self._trials)):
+            self._submit(self._trials[number])
+        while True:
+            while self._under_way() < self._workers and (trial := self._next()) is not None:
+                self._submit(trial)
+            if not self._pending:
+                return
+            wait(self._pending, timeout=_POLL, return_when=FIRST_COMPLETED)
+            self._collect_finished()
+            self._collect_done()
+
+    def _under_way(self) -> int:
+        return len({trial.number for trial, _ in self._pending.values()})
+
+    def _next(self) -> Trial | None:
+        ask = self._next_given() if self._oracle is None else self._next_asked()
+        if ask is None:
+            return None
+        fields = {"trial": len(self._trials), **dataclasses.asdict(ask)}
+        self._study.log.append("ask", fields)
+        return self._enter(ask.point)
+
+    def _next_given(self) -> Ask | None:
+        while self._points:
+            point = self._points.pop(0)
+            if not self._trials.asked(point):
+                return Ask(point=point)
+        return None
+
+    def _next_asked(self) -> Ask | None:
+        if (reason := self._trials.last_all_infeasible(_INFEASIBLE)) is not None:
+            raise RuntimeError(f"{_INFEASIBLE} points in a row cannot be built. The last: {reason}")
+        if self._trials.feasible >= self._trials.trials or self.exhausted:
+            return None
+        if not len(self._trials):  # The baseline that every other must beat: the defaults.
+            base = self._spec.base
+            return Ask(point={name: value_of(base, name) for name in self._spec.space})
+        ask = self._ask(len(self._trials))
+        if ask is None and not self._pending:
+            self.exhausted = True
+        return ask
+
+    def _ask(self, number: int) -> Ask | None:
+        """Asks for a configuration not yet tried."""
+        assert self._oracle is not None
+        for _ in range(_DUPLICATES):
+            ask = self._oracle.ask(number)
+            if ask is None or not self._trials.asked(ask.point):
+                return ask
+        return None
+
+    def _enter(self, point: Mapping[str, Value]) -> Trial:
+        trial = self._trials.enter(point)
+        if not trial.number and self._oracle is not None:
+            self._oracle.adopt(trial.number, point)
+        return trial
+
+    def _submit(self, trial: Trial) -> None:
+        """Submits the runs that are missing, adopting those a worker finished unrecorded."""
+        if self._trials.complete(trial) and not summary.is_written(
+            self._study.folder, trial.config, self._trials.seeds
+        ):
+            self._summarize(trial)
+        missing = []
+        for repeat in range(0 if trial.infeasible else self._trials.seeds):
+            if repeat not in trial.runs:
+                spec = trial.config.repeated(self._spec.seed, "search", repeat)
+                found = training.outbox(self._study.folder, spec)
+                if found is None:
+                    missing.append(spec)
+                else:
+                    self._record(trial, found)
+        for batch in _deal(missing, self._parts()):
+            future = self._executor.submit(
+                self._run,
+                batch,
+                folder=str(self._study.folder),
+                trainer=self._spec.trainer,
+                varied=self._spec.varied,
+            )
+            self._pending[future] = (trial, batch)
+
+    def _parts(self) -> int:
+        """Into how many calls a trial's seeds go, so that no worker idles at the end."""
+        to_come = self._trials.trials - self._trials.feasible if self._oracle else 0
+        return max(1, self._workers // (1 + max(to_come, len(self._points))))
+
+    # What came of it.
+
+    def _collect_finished(self) -> None:
+        """Records runs that ended inside calls still under way."""
+        for trial, batch in self._pending.values():
+            for spec in batch:
+                if spec.repeat not in trial.runs:
+                    record = training.outbox(self._study.folder, spec)
+                    if record is not None:
+                        self._record(trial, record)
+
+    def _collect_done(self) -> None:
+        for future in [future for future in self._pending if future.done()]:
+            trial, batch = self._pending.pop(future)
+            for record in _results(future, batch):
+                if record.spec.repeat not in trial.runs:
+                    self._record(trial, record)
+
+    def _record(self, trial: Trial, record: RunRecord) -> None:
+        record = dataclasses.replace(record, trial=trial.number, point=trial.point)
+        self._study.log.append_record(record)
+        self._take(record)
+        if len(trial.runs) == self._trials.seeds:
+            self._summarize(trial)
+            self._trials.prune(self._study.folder, self._keep)
+        self._watch(self._trials.progress(len(self._points)))
+        self._stop_if_code_is_broken(record)
+
+    def _take(self, record: RunRecord) -> None:
+        if record.trial is None or record.spec.phase != "search":
+            return
+        trial = self._trials[record.trial]
+        trial.runs[record.spec.repeat] = record
+        if self._oracle is not None and self._trials.complete(trial) and not trial.told:
+            trial.told = True
+            self._oracle.tell(trial.number, trial.score(self._spec.objective))
+
+    def _summarize(self, trial: Trial) -> None:
+        summary.write(
+            self._study.folder,
+            list(trial.runs.values()),
+            self._trials.seeds,
+            varied=self._spec.varied,
+            objective=self._spec.objective,
+        )
+
+    def _stop_if_code_is_broken(self, record: RunRecord) -> None:
+        """The same exception at the same line, run after run from the first, is no run's fault."""
+        enough = max(2, self._workers)
+        if len(self._first) < enough:
+            self._first.append(record)
+            if len(self._first) == enough and alike(self._first):
+                raise RuntimeError(
+                    f"The first {enough} runs failed at the same line. Stopped.\n{record.error}"
+                )
+
+
+def _results(future: Future[list[RunRecord]], batch: Iterable[RunSpec]) -> list[RunRecord]:
+    """Returns a call's records; if its worker died, records that say so."""
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, OSError):
+        raise error
+    text = f"{type(error).__name__}: {error}"
+    return [RunRecord(spec=spec, status="failed", error=text) for spec in batch]
+
+
+def _deal(specs: Sequence[RunSpec], parts: int) -> list[list[RunSpec]]:
+    """Deals `specs` out into at most `parts` batches of about one size, in order."""
+    size = max(1, -(-len(specs) // parts))
+    return [list(specs[i : i + size]) for i in range(0, len(specs), size)]

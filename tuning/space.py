@@ -1,0 +1,168 @@
+"""Search spaces as data: frozen domains by the name of the setting. Standard library only."""
+
+import dataclasses
+import math
+import random
+from collections.abc import Mapping
+from typing import Any
+
+from kerascnn.spec import Value
+
+
+@dataclasses.dataclass(frozen=True)
+class Int:
+    """The integers low, low + step, ... up to `high`, included where a step lands on it."""
+
+    low: int
+    high: int
+    step: int = 1
+
+    def __post_init__(self) -> None:
+        if not (self.low <= self.high and self.step > 0):
+            raise ValueError(f"`low <= high` and `step > 0` must hold. Received: {self}")
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        return tuple(range(self.low, self.high + 1, self.step))
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, int) and value in range(self.low, self.high + 1, self.step)
+
+
+@dataclasses.dataclass(frozen=True)
+class Float:
+    """The numbers from `low` to `high`, both included; `log` spreads them evenly in magnitude."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high):
+            raise ValueError(f"`low <= high` must hold, both finite. Received: {self}")
+        if self.log and not self.low > 0:
+            raise ValueError(f"`low > 0` must hold on a log scale. Received: {self}")
+
+    @property
+    def values(self) -> tuple[float, ...] | None:
+        """The one value there is, or None: without end."""
+        return (self.low,) if self.low == self.high else None
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
+
+@dataclasses.dataclass(frozen=True, init=False)
+class Choice:
+    """One of the given values, all of one type."""
+
+    values: tuple[Value, ...]
+
+    def __init__(self, *values: Value) -> None:
+        if not values:
+            raise ValueError("`Choice` needs at least one value.")
+        if len({type(value) for value in values}) > 1:
+            raise ValueError(f"`Choice` needs values of one type. Received: {values}")
+        object.__setattr__(self, "values", tuple(dict.fromkeys(values)))
+
+    def __contains__(self, value: object) -> bool:
+        return any(value == v and type(value) is type(v) for v in self.values)
+
+
+Domain = Int | Float | Choice
+Space = Mapping[str, Domain]
+
+
+def size(space: Space) -> int | None:
+    """Returns how many points there are; None: without end."""
+    counts = [domain.values for domain in space.values()]
+    if any(values is None for values in counts):
+        return None
+    return math.prod(len(values) for values in counts if values is not None)
+
+
+def sample(space: Space, rng: random.Random) -> dict[str, Value]:
+    """Draws one point, each setting uniformly (on its scale) and independently."""
+    return {name: _draw(domain, rng) for name, domain in space.items()}
+
+
+def nth(space: Space, index: int) -> dict[str, Value]:
+    """Returns point number `index` of a space with an end, the last setting varying fastest."""
+    point: dict[str, Value] = {}
+    for name, domain in reversed(list(space.items())):
+        values = domain.values
+        if values is None:
+            raise ValueError(f"`{name}` has no end of values: {domain}")
+        index, position = divmod(index, len(values))
+        point[name] = values[position]
+    return {name: point[name] for name in space}
+
+
+def parse(text: str, default: Value | None = None) -> Domain:
+    """Reads a domain as typed: "8:64:8", "1e-4:1e-1:log", "0.0:0.5" or "max,average".
+
+    Whole numbers make an `Int` unless `default`, the setting's own, is a float.
+
+    Raises:
+        ValueError: If it is none of these.
+    """
+    low, colon, rest = text.partition(":")
+    if not colon:
+        return Choice(*(_like(scalar(word), default) for word in text.split(",")))
+    high, _, step = rest.partition(":")
+    ends = scalar(low), scalar(high)
+    try:
+        if step == "log" or isinstance(default, float) or any(type(e) is float for e in ends):
+            if step not in ("", "log"):
+                raise ValueError(step)
+            return Float(float(low), float(high), log=step == "log")
+        return Int(int(low), int(high), int(step or 1))
+    except ValueError as error:
+        if "must hold" in str(error):
+            raise
+        raise ValueError(
+            f"Expected low:high, low:high:step, low:high:log or a,b,c. Received: {text!r}"
+        ) from None
+
+
+def scalar(text: str) -> Value:
+    """Reads one value as typed: an int, a float, true or false, else a string."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def to_json(domain: Domain) -> dict[str, object]:
+    """Returns a domain as JSON values, its kind included."""
+    fields = {k: list(v) if isinstance(v, tuple) else v for k, v in vars(domain).items()}
+    return {"kind": type(domain).__name__, **fields}
+
+
+def from_json(fields: Mapping[str, Any]) -> Domain:
+    """Returns the domain that `to_json` wrote."""
+    rest = {name: value for name, value in fields.items() if name != "kind"}
+    if fields["kind"] == "Choice":
+        return Choice(*rest["values"])
+    return Int(**rest) if fields["kind"] == "Int" else Float(**rest)
+
+
+def ends(domain: Domain) -> tuple[Value, ...]:
+    """Returns the values a domain reaches furthest with: the ends of a range, or each choice."""
+    return domain.values if isinstance(domain, Choice) else (domain.low, domain.high)
+
+
+def _draw(domain: Domain, rng: random.Random) -> Value:
+    if isinstance(domain, Float):
+        if domain.log:
+            return math.exp(rng.uniform(math.log(domain.low), math.log(domain.high)))
+        return rng.uniform(domain.low, domain.high)
+    return rng.choice(domain.values)
+
+
+def _like(value: Value, default: Value | None) -> Value:
+    return float(value) if isinstance(default, float) and type(value) is int else value

@@ -1,0 +1,217 @@
+"""A study: one folder that holds one search, or what several `train` commands gathered."""
+
+import dataclasses
+import datetime
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerascnn import metrics, registry
+from kerascnn.record import RunLog, RunRecord, write_file
+from kerascnn.spec import RunSpec
+from tuning import space as spaces
+from tuning.space import Space
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+RUNS = Path("runs")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SearchSpec:
+    """What a study is: everything that decides its numbers, and how far it goes.
+
+    Attributes:
+        base: What all runs share; a point's values replace its own.
+        space: Domain by name of the setting; empty if points are given and not asked for.
+        oracle: An entry of `tuning/oracles`; "" if points are given (`train`).
+        objective: The metric that ranks, such as "val_accuracy".
+        seed: Of the oracle, the runs' seeds and the division of the data.
+        backend: "tensorflow" or "jax".
+        trainer: An entry of `kerascnn/trainers`.
+        threads: CPU threads of each run; the numbers depend on it.
+        trials: Distinct configurations to try. Not part of the identity.
+        seeds: Runs of each configuration. Not part of the identity.
+    """
+
+    base: RunSpec
+    space: Space = dataclasses.field(default_factory=dict)
+    oracle: str = "random_search"
+    objective: str = "val_accuracy"
+    seed: int = 0
+    backend: str = "tensorflow"
+    trainer: str = "fit"
+    threads: int = 1
+    trials: int = 8
+    seeds: int = 3
+
+    def __post_init__(self) -> None:
+        for name in ("trials", "seeds", "threads"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name} >= 1` must hold. Received: {getattr(self, name)}")
+        if self.seed < 0:
+            raise ValueError(f"`seed >= 0` must hold. Received: {self.seed}")
+        if metrics.split_name(self.objective)[0] == "test":
+            raise ValueError(
+                f"The test set is not read during a search. Received: {self.objective!r}, "
+                "expected a metric that starts with val_"
+            )
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        return tuple(self.space)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the fields as JSON values."""
+        space = {name: spaces.to_json(domain) for name, domain in self.space.items()}
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {**fields, "base": self.base.to_json(), "space": space}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "SearchSpec":
+        space = {name: spaces.from_json(domain) for name, domain in fields["space"].items()}
+        return cls(**{**fields, "base": RunSpec.from_json(fields["base"]), "space": space})
+
+    def identity(self) -> dict[str, Any]:
+        """Returns what another study would have to differ in, flat, by readable names."""
+        fields = self.to_json()
+        base = fields.pop("base")
+        for name in ("trials", "seeds"):
+            del fields[name]
+        if not self.oracle:  # Several `train` commands share a study if they share these.
+            base = {name: base[name] for name in ("fingerprint", "split_seed", "image_size")}
+        base.pop("dataset", None)
+        return {**base, **fields}
+
+
+class Study:
+    """A study's folder: `study.json`, written once, and `log.jsonl`, the truth."""
+
+    def __init__(self, folder: str | Path) -> None:
+        """Opens an existing study.
+
+        Raises:
+            ValueError: If `folder` holds none, or its `study.json` is damaged.
+        """
+        self.folder = Path(folder)
+        try:
+            self.about = json.loads((self.folder / "study.json").read_bytes())
+            self.spec = SearchSpec.from_json(self.about["spec"])
+        except (FileNotFoundError, NotADirectoryError):
+            raise ValueError(f"No study at {self.folder}: it has no study.json.") from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{self.folder / 'study.json'} is damaged: {error}") from None
+        self.log = RunLog(self.folder / "log.jsonl")
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def records(self) -> list[RunRecord]:
+        """Returns one record a run, the one that went furthest, in the order they ended."""
+        longest: dict[str, RunRecord] = {}
+        for record in self.log:
+            known = longest.get(record.spec.run_id)
+            if known is None or record.epoch >= known.epoch:
+                longest[record.spec.run_id] = record
+        return list(longest.values())
+
+
+def create(folder: Path, spec: SearchSpec, about: Mapping[str, Any]) -> Study:
+    """Opens the study in `folder` if it is this one, or starts it there.
+
+    Args:
+        folder: The study's folder.
+        spec: What the study is.
+        about: What else `study.json` should say: command, versions, data.
+
+    Raises:
+        ValueError: If the folder holds another study (the differences are named), or files that
+            are none.
+    """
+    if (folder / "study.json").exists():
+        study = Study(folder)
+        if changes := differences(study.spec, spec):
+            raise ValueError(f"{folder} holds another study: {'; '.join(changes)}.")
+        return study
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder} exists and is not a study: it has no study.json.")
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    fields = {"spec": spec.to_json(), "created": now, **about}
+    write_file(folder / "study.json", json.dumps(fields, indent=1).encode())
+    return Study(folder)
+
+
+def differences(ours: SearchSpec, theirs: SearchSpec) -> list[str]:
+    """Returns what makes them two studies, a phrase each; empty if they are one."""
+    old, new = ours.identity(), theirs.identity()
+    return [
+        f"{name} is {old.get(name)!r} there, {new.get(name)!r} here"
+        for name in sorted({*old, *new})
+        if old.get(name) != new.get(name)
+    ]
+
+
+def default_name(spec: SearchSpec) -> str:
+    """Returns "<family>-<dataset>-<4 hex digits of the identity>"."""
+    config = {} if spec.oracle else {"config": spec.base.config_id}
+    identity = {**spec.identity(), **config}
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:4]
+    words = (Path(spec.base.family).stem, Path(spec.base.dataset).stem)
+    return "-".join((*(re.sub(r"[^A-Za-z0-9._-]+", "_", w).strip("._-") for w in words), digest))
+
+
+def folder_of(name: str) -> Path:
+    """Returns the folder a new study called `name` goes to: a path, or a name under `./runs`."""
+    if "/" in name or name.startswith("."):
+        return Path(name)
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"A study's name is letters, digits, '.', '_', '-'. Received: {name!r}")
+    return RUNS / name
+
+
+def find(name: str | None = None) -> Study:
+    """Returns the study of that name or path; None: the one last written under `./runs`.
+
+    Raises:
+        ValueError: If there is none. The message lists those there are.
+    """
+    known = {path.parent.name: path.parent for path in RUNS.glob("*/study.json")}
+    if name is None:
+        if not known:
+            raise ValueError(f"No study under {RUNS.resolve()}. Start one with: search")
+        return Study(max(known.values(), key=_last_written))
+    if name in known:
+        return Study(known[name])
+    if Path(name).is_dir():
+        return Study(name)
+    raise ValueError(registry.unknown("studies under ./runs", name, sorted(known)))
+
+
+def save_labels(folder: Path, part: str, labels: "npt.NDArray[np.int32]") -> None:
+    """Keeps the labels of a part in the study, so that its logits can be read without the data.
+
+    Args:
+        folder: The study's folder.
+        part: The part they belong to; "train" for its probe.
+        labels: int32 (n,), in the order of the logits.
+    """
+    import numpy as np
+
+    path = folder / f"labels-{part}.npy"
+    if not path.exists():
+        beside = path.with_name(f".{path.name}")
+        with open(beside, "wb") as file:
+            np.save(file, labels)
+        beside.replace(path)
+
+
+def _last_written(folder: Path) -> float:
+    files = (folder / "log.jsonl", folder / "study.json")
+    return max(file.stat().st_mtime for file in files if file.exists())
