@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from kerascnn import datasets, metrics, quiet, registry
+from kerascnn import __version__, datasets, metrics, quiet, registry
 from kerascnn.record import RunRecord, write_file
 from kerascnn.spec import RunSpec, value_of
 
@@ -276,4 +276,4 @@ def _version(package: str) -> str:
 
 def versions(*packages: str) -> dict[str, str]:
     """Returns package -> installed version, this one's included; "" where there is none."""
-    return {name: _version(name) for name in ("kerascnn", *packages)}
+    return {"kerascnn": __version__, **{name: _version(name) for name in packages}}

@@ -81,7 +81,6 @@ def test_arrows_point_down(path: Path) -> None:
         if rank is None or name.split(".")[:2] == room:
             continue
         assert rank < own, f"{module} must not import {name}"
-        assert not name.split(".")[-2].startswith("_") or own > layer("kerascnn.loggers")
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -92,7 +91,7 @@ def test_every_module_says_what_it_is(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_files_and_functions_stay_small(path: Path) -> None:
     text = path.read_text()
-    assert len(text.splitlines()) <= 420, "split the file"
+    assert len(text.splitlines()) <= 300, "split the file"
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef):
             docstring = ast.get_docstring(node) or ""

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 
-from kerascnn import metrics, registry, training
+from kerascnn import metrics, quiet, registry, training
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec, Value, value_of
 from tuning import summary
@@ -68,7 +68,8 @@ class Search:
     def _load_oracle(self) -> Oracle | None:
         if not self._spec.oracle:
             return None
-        entry = registry.load("tuning.oracles", self._spec.oracle)
+        with quiet.silenced():  # It may bring Keras and its backend.
+            entry = registry.load("tuning.oracles", self._spec.oracle)
         oracle: Oracle = entry.oracle(
             self._spec.space,
             maximize=metrics.maximize(self._spec.objective),

@@ -191,6 +191,8 @@ def find(name: str | None = None) -> Study:
         return Study(known[name])
     if Path(name).is_dir():
         return Study(name)
+    if not known:
+        raise ValueError(f"No study {name!r}: there is none under {RUNS.resolve()}.")
     raise ValueError(registry.unknown("studies under ./runs", name, sorted(known)))
 
 

@@ -6,7 +6,7 @@ A view, written once per configuration and never read back.
 import re
 import shutil
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,8 +54,8 @@ def describe(folder: Path, spec: SearchSpec) -> None:
     metrics |= {f"summary/{tag}": word for tag, word in _SUMMARY.items()}
     metrics |= {f"metrics/{name}": name for name in ("val_accuracy", "val_loss")}
     columns = [
-        _column(name, domain, leading=position < _COLUMNS)
-        for position, (name, domain) in enumerate(spec.space.items())
+        _column(name, spec.space[name], leading=position < _COLUMNS)
+        for position, name in enumerate(_most_telling_first(spec.space))
     ] or [events.choice(name, [value]) for name, value in events.shown_of(spec.base, {}).items()]
     charts = {
         f"{curve}: mean over the seeds": (f"mean/{curve}", f"lower/{curve}", f"upper/{curve}")
@@ -137,6 +137,11 @@ def label(shown: Mapping[str, Value]) -> str:
 def _short(value: Value) -> str:
     text = f"{value:.3g}" if isinstance(value, float) else str(value)
     return re.sub(r"[^A-Za-z0-9._+-]+", "_", text)
+
+
+def _most_telling_first(names: Iterable[str]) -> list[str]:
+    """Puts the learning rate first, which matters most and stands last in most spaces."""
+    return sorted(names, key=lambda name: name != "learning_rate")
 
 
 def _column(name: str, domain: Domain, *, leading: bool) -> Any:

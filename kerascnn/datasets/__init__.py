@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 
 
 def load(
-    dataset: str, *, image_size: int = 0, split_seed: int = 0, skip_bad: bool = False
+    dataset: str,
+    *,
+    image_size: int = 0,
+    split_seed: int = 0,
+    skip_bad: bool = False,
+    divide: bool = True,
 ) -> "Dataset":
     """Reads a dataset: from the cache if it was read before, else decoded and kept there.
 
@@ -35,10 +40,18 @@ def load(
         image_size: Side in pixels to resize to; 0: the dataset's own rule.
         split_seed: Seed of the division into parts.
         skip_bad: Whether unreadable images are left out rather than refused.
+        divide: Whether to draw the parts, which every class must have images enough for; else
+            there are none, and the fingerprint is "".
 
     Raises:
         ValueError, OSError: If the data cannot be used; one line says why.
     """
     from kerascnn.datasets import _cache  # NumPy: not on the way to a `--help`.
 
-    return _cache.load(dataset, image_size=image_size, split_seed=split_seed, skip_bad=skip_bad)
+    return _cache.load(
+        dataset,
+        image_size=image_size,
+        split_seed=split_seed,
+        skip_bad=skip_bad,
+        divide=divide,
+    )

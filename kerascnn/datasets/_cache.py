@@ -25,7 +25,9 @@ from kerascnn.datasets._arrays import PARTS, Dataset
 from kerascnn.datasets._prepare import Stored
 
 
-def load(dataset: str, *, image_size: int, split_seed: int, skip_bad: bool) -> Dataset:
+def load(
+    dataset: str, *, image_size: int, split_seed: int, skip_bad: bool, divide: bool = True
+) -> Dataset:
     """Returns the dataset: see `kerascnn.datasets.load`."""
     for name, value in {"image_size": image_size, "split_seed": split_seed}.items():
         if value < 0:
@@ -38,7 +40,9 @@ def load(dataset: str, *, image_size: int, split_seed: int, skip_bad: bool) -> D
         stored = _prepare.open_folder(folder)
     if stored is None:
         raise RuntimeError(f"{folder} was written and cannot be read.")
-    division, fingerprint = _divided(stored, folder, split_seed)
+    division, fingerprint = _UNDIVIDED, ""
+    if divide:
+        division, fingerprint = _divided(stored, folder, split_seed)
     return Dataset(
         name=dataset,
         images=stored.images,
@@ -51,6 +55,9 @@ def load(dataset: str, *, image_size: int, split_seed: int, skip_bad: bool) -> D
         fingerprint=fingerprint,
         notes=(*stored.meta["notes"], *division.notes),
     )
+
+
+_UNDIVIDED = _split.Division(parts={}, order=np.empty(0, np.int64), notes=())
 
 
 def root() -> Path:

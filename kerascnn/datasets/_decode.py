@@ -67,7 +67,7 @@ def decode(paths: Sequence[str], target: Path, *, image_size: int) -> Decoded:
         side = image_size or min(LARGEST_SIDE, median)
         channels = 1 if all(grey for _, _, grey in known) else 3
         threads = 1 if median < _SMALL else os.cpu_count() or 1
-        read = functools.partial(_pixels, side=side, channels=channels)
+        read = functools.partial(pixels, side=side, channels=channels)
         images = _followed(progress, "Decoding images", threads, read, paths)
         with contextlib.closing(images):  # Else a full disk would leave the threads at work.
             unreadable = _write(images, target, (len(paths), side, side, channels))
@@ -145,7 +145,7 @@ def _header(path: str) -> _Header | str:
         return _reason(error)
 
 
-def _pixels(path: str, side: int, channels: int) -> np.ndarray | str:
+def pixels(path: str, side: int, channels: int) -> np.ndarray | str:
     """Returns uint8 (side, side) or, in colour, (side, side, 3); or why it cannot be read.
 
     Steps that a small image does not need are passed over: for 32 x 32 pixels, each takes as long

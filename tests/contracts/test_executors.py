@@ -43,7 +43,7 @@ def test_workers_are_counted_from_1(name: str, workers: int) -> None:
 
 
 def test_serial_has_one_worker() -> None:
-    with pytest.raises(ValueError, match="The serial executor has 1 worker. Received: 2"):
+    with pytest.raises(ValueError, match=r"The serial executor has 1 worker\. Received: 2"):
         serial.executor(2, environment={})
 
 

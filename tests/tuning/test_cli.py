@@ -75,7 +75,7 @@ SMALL = ("--executor", "serial", "--epochs", "1", "--set", "train_size=100")
         ),
         (["train", "gone.py"], "No 'gone.py' in models"),
         (["compare"], "No study under .*runs. Start one with: search"),
-        (["compare", "gone"], "No 'gone' in studies under ./runs"),
+        (["compare", "gone"], "No study 'gone': there is none under"),
         (["list", "family"], "No 'family' in rooms. .* Did you mean 'families'?"),
         (["list", "spaces", "vg"], "No 'vg' in spaces"),
     ],

@@ -172,6 +172,18 @@ def test_all_images_of_other_data_count(made: Path, tmp_path: Path) -> None:
     assert evaluate(exporters.read(made), dataset, part="test")["n"] == 50
 
 
+def test_a_few_labelled_images_are_enough(made: Path, tmp_path: Path) -> None:
+    for name, rows in {"top": slice(0, 4), "bottom": slice(4, 8)}.items():
+        image = np.zeros((8, 8), np.uint8)
+        image[rows] = 255
+        (tmp_path / "few" / name).mkdir(parents=True)
+        Image.fromarray(image).save(tmp_path / "few" / name / "1.png")
+    opened = exporters.read(made)
+    assert evaluate(opened, str(tmp_path / "few"))["accuracy"] == 1
+    with pytest.raises(ValueError, match=r"too few images to be divided. Expected --part all"):
+        evaluate(opened, str(tmp_path / "few"), part="test")
+
+
 @pytest.mark.parametrize(("network", "data"), [(1, 3), (3, 1)])
 def test_grey_and_colour_are_converted(network: int, data: int, tmp_path: Path) -> None:
     dataset = _labelled(tmp_path / "other.npz", channels=data, side=16, wrong=0)

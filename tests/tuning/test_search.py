@@ -170,7 +170,7 @@ def test_a_search_where_nothing_fits_gives_up(tmp_path: Path) -> None:
     spec = dataclasses.replace(SPEC, space={"learning_rate": Float(1e-4, 1e-1)}, seeds=1)
     spec = dataclasses.replace(spec, base=BASE.configure({"depth": 3}))
     study = begin(tmp_path / "s", spec)
-    with pytest.raises(RuntimeError, match="100 points in a row cannot be built.*Too deep"):
+    with pytest.raises(RuntimeError, match=r"100 points in a row cannot be built.*Too deep"):
         in_one(study, run=fake.infeasible_run)
 
 

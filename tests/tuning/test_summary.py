@@ -47,7 +47,7 @@ def test_the_study_says_what_its_pages_show(tmp_path: Path) -> None:
     summary.describe(tmp_path, SearchSpec(base=BASE, space=SPACE, objective="val_brier"))
     told = event_files.hparams(tmp_path)["_hparams_/experiment"].experiment
     infos = {info.name: info for info in told.hparam_infos}
-    assert tuple(infos) == VARIED
+    assert tuple(infos) == ("learning_rate", *(n for n in VARIED if n != "learning_rate"))
     assert list(infos["pooling"].domain_discrete) == ["max", "average"]
     assert infos["filters"].domain_interval.max_value == 64
     assert infos["learning_rate"].description == "on a log scale"
@@ -238,7 +238,7 @@ def test_its_label_can_be_read(tmp_path: Path) -> None:
         ({}, ""),
         ({"learning_rate": 0.00123456, "depth": 3}, "learning_rate=0.00123,depth=3"),
         ({"family": "../my nets/a.py", "bias": True}, "family=.._my_nets_a.py,bias=True"),
-        ({f"name{i}": 10**9 for i in range(99)}, ",".join(f"name{i}={10**9}" for i in range(12))),
+        ({f"name{i}": 10**9 for i in range(99)}, ",".join(f"name{i}={10**9}" for i in range(11))),
     ],
 )
 def test_labels_are_names_of_folders(shown: dict[str, Any], expected: str) -> None:

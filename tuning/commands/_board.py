@@ -3,6 +3,8 @@
 import sys
 from typing import TYPE_CHECKING
 
+import click
+
 from tuning.commands import _options
 from tuning.study import Study
 
@@ -32,9 +34,11 @@ def show(board: "Board") -> None:
     for row in board.rows:
         marks = ["*" if row.in_best_set else ""] if best_set else []
         table.add_row(*_cells(row), *marks, _settings(row, several))
-    console.print(f"{board.study}: {board.metric} on {board.split}")
-    console.print(table)
-    console.print(_verdict(board), soft_wrap=True)
+    with console.capture() as capture:
+        console.print(table)
+    click.echo(f"{board.study}: {board.metric} on {board.split}")
+    click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
+    click.echo(_verdict(board))
 
 
 def next_steps(study: Study) -> str:

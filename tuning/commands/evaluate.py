@@ -1,6 +1,7 @@
 """Measures an export on labelled images."""
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +85,8 @@ def evaluate(
             f"{dataset} holds the images the export was trained on. "
             "Expected --part validation or test. Received: all"
         )
+    if part != "all" and part not in data.parts:
+        raise ValueError(f"{dataset} has too few images to be divided. Expected --part all.")
     fitting, labels = _fitting(export, data)
     indices = np.arange(len(data.labels)) if part == "all" else data.parts[part]
     answers = exporting.probabilities(export, fitting, indices)
@@ -98,24 +101,35 @@ def evaluate(
 
 def _load(export: "Export", dataset: str, skip_bad: bool) -> "Dataset":
     """Reads the dataset at the export's size, divided as the export's own data were."""
-    from kerascnn import datasets
-
     height, width, _ = export.input_shape
     spec = export.card.get("spec", {})
     # Its own data are read with the words they were trained with, and so found in the cache.
-    own = spec.get("dataset") == dataset
+    own = spec.get("dataset") in (dataset, os.path.realpath(dataset))
     side = spec.get("image_size", 0) if own or height != width else height
     skip_bad = skip_bad or (own and bool(spec.get("skip_bad")))
     split_seed = spec.get("split_seed", 0)
-    data = datasets.load(dataset, image_size=side, split_seed=split_seed, skip_bad=skip_bad)
+    data = _read(dataset, side, split_seed, skip_bad)
     if data.input_shape[:2] != (height, width) and height == width:
-        data = datasets.load(dataset, image_size=height, split_seed=split_seed, skip_bad=skip_bad)
+        data = _read(dataset, height, split_seed, skip_bad)
     if data.input_shape[:2] != (height, width):
         raise ValueError(
             f"{export.path} takes images of {height} x {width} pixels. "
             f"Received: {dataset}, {' x '.join(map(str, data.input_shape[:2]))}"
         )
     return data
+
+
+def _read(dataset: str, image_size: int, split_seed: int, skip_bad: bool) -> "Dataset":
+    """Reads the dataset, undivided where it has too few images for that."""
+    from kerascnn import datasets
+
+    whole = datasets.load(dataset, image_size=image_size, skip_bad=skip_bad, divide=False)
+    try:
+        return datasets.load(
+            dataset, image_size=image_size, split_seed=split_seed, skip_bad=skip_bad
+        )
+    except ValueError:  # Too few to have been trained on.
+        return whole
 
 
 def _fitting(export: "Export", data: "Dataset") -> tuple["Dataset", "npt.NDArray[np.int64]"]:

@@ -112,13 +112,13 @@ def _pixels(export: "Export", file: str) -> "np.ndarray | str":
 
     height, width, channels = export.input_shape
     side = max(height, width)
-    content = _decode._pixels(file, side=side, channels=channels)
-    if isinstance(content, str):
-        return content
+    image = _decode.pixels(file, side=side, channels=channels)
+    if isinstance(image, str):
+        return image
     if height != width:  # Only arrays train such a network, and these were never resized.
-        plane = Image.frombytes("L" if channels == 1 else "RGB", (side, side), content)
-        content = plane.resize((width, height), Image.Resampling.BILINEAR).tobytes()
-    return np.frombuffer(content, np.uint8).reshape(height, width, channels)
+        plane = Image.fromarray(image)
+        image = np.asarray(plane.resize((width, height), Image.Resampling.BILINEAR))
+    return image.reshape(height, width, channels)
 
 
 def _best(export: "Export", answer: "np.ndarray", top: int) -> dict[str, Any]:
