@@ -55,8 +55,9 @@ def new_search(
     """
     registry.source_file("tuning.oracles", oracle)
     registry.source_file("kerascnn.models", family)
-    fixed = {"epochs": epochs, **(fixed or {})}
-    space = space_of(family, fixed, vary or {})
+    vary = vary or {}
+    fixed = {**({} if "epochs" in vary else {"epochs": epochs}), **(fixed or {})}
+    space = space_of(family, fixed, vary)
     spec: dict[str, Any] = {
         "space": space,
         "oracle": oracle,

@@ -123,6 +123,8 @@ class Search:
         self._enter(point)
 
     def _extend(self) -> None:
+        if self._oracle is None:
+            return
         reach = {"trials": self._trials.trials, "seeds": self._trials.seeds}
         wanted = {name: max(reach[name], self._wanted[name]) for name in reach}
         if wanted != reach:
@@ -133,7 +135,8 @@ class Search:
 
     def _loop(self) -> None:
         for number in range(len(self._trials)):
-            self._submit(self._trials[number])
+            if self._trials[number].seeds:
+                self._submit(self._trials[number])
         while True:
             while self._under_way() < self._workers and (trial := self._next()) is not None:
                 self._submit(trial)
@@ -147,19 +150,23 @@ class Search:
         return len({trial.number for trial, _ in self._pending.values()})
 
     def _next(self) -> Trial | None:
-        ask = self._next_given() if self._oracle is None else self._next_asked()
-        if ask is None:
+        if self._oracle is None:
+            return self._next_given()
+        ask = self._next_asked()
+        return None if ask is None else self._begin(ask)
+
+    def _next_given(self) -> Trial | None:
+        if not self._points:
             return None
+        point = self._points.pop(0)
+        trial = self._trials.find(point) or self._begin(Ask(point=point))
+        trial.seeds = self._wanted["seeds"] or self._spec.seeds
+        return trial
+
+    def _begin(self, ask: Ask) -> Trial:
         fields = {"trial": len(self._trials), **dataclasses.asdict(ask)}
         self._study.log.append("ask", fields)
         return self._enter(ask.point)
-
-    def _next_given(self) -> Ask | None:
-        while self._points:
-            point = self._points.pop(0)
-            if not self._trials.asked(point):
-                return Ask(point=point)
-        return None
 
     def _next_asked(self) -> Ask | None:
         if (reason := self._trials.last_all_infeasible(_INFEASIBLE)) is not None:
@@ -179,7 +186,7 @@ class Search:
         assert self._oracle is not None
         for _ in range(_DUPLICATES):
             ask = self._oracle.ask(number)
-            if ask is None or not self._trials.asked(ask.point):
+            if ask is None or self._trials.find(ask.point) is None:
                 return ask
         return None
 
@@ -191,12 +198,11 @@ class Search:
 
     def _submit(self, trial: Trial) -> None:
         """Submits the runs that are missing, adopting those a worker finished unrecorded."""
-        if self._trials.complete(trial) and not summary.is_written(
-            self._study.folder, trial.config, self._trials.seeds
-        ):
+        written = summary.is_written(self._study.folder, trial.config, len(trial.runs))
+        if trial.complete and not written:
             self._summarize(trial)
         missing = []
-        for repeat in range(0 if trial.infeasible else self._trials.seeds):
+        for repeat in range(0 if trial.infeasible else trial.seeds):
             if repeat not in trial.runs:
                 spec = trial.config.repeated(self._spec.seed, "search", repeat)
                 found = training.outbox(self._study.folder, spec)
@@ -241,10 +247,10 @@ class Search:
         record = dataclasses.replace(record, trial=trial.number, point=trial.point)
         self._study.log.append_record(record)
         self._take(record)
-        if len(trial.runs) == self._trials.seeds:
+        if trial.complete:
             self._summarize(trial)
             self._trials.prune(self._study.folder, self._keep)
-        self._watch(self._trials.progress(len(self._points)))
+        self._watch(self._trials.progress())
         self._stop_if_code_is_broken(record)
 
     def _take(self, record: RunRecord) -> None:
@@ -252,7 +258,7 @@ class Search:
             return
         trial = self._trials[record.trial]
         trial.runs[record.spec.repeat] = record
-        if self._oracle is not None and self._trials.complete(trial) and not trial.told:
+        if self._oracle is not None and trial.complete and not trial.told:
             trial.told = True
             self._oracle.tell(trial.number, trial.score(self._spec.objective))
 
@@ -260,7 +266,7 @@ class Search:
         summary.write(
             self._study.folder,
             list(trial.runs.values()),
-            self._trials.seeds,
+            len(trial.runs),
             varied=self._spec.varied,
             objective=self._spec.objective,
         )

@@ -140,12 +140,27 @@ def create(folder: Path, spec: SearchSpec, about: Mapping[str, Any]) -> Study:
         if changes := differences(study.spec, spec):
             raise ValueError(f"{folder} holds another study: {'; '.join(changes)}.")
         return study
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not _is_empty(folder):
         raise ValueError(f"{folder} exists and is not a study: it has no study.json.")
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     fields = {"spec": spec.to_json(), "created": now, **about}
-    write_file(folder / "study.json", json.dumps(fields, indent=1).encode())
+    try:
+        write_file(folder / "study.json", json.dumps(fields, indent=1).encode())
+    except OSError:
+        if folder.is_dir() and _is_empty(folder):
+            folder.rmdir()
+        raise
     return Study(folder)
+
+
+def _is_empty(folder: Path) -> bool:
+    """Returns whether a study may begin there: what a killed beginning left does not count."""
+    if not folder.is_dir():
+        return False
+    left = [path for path in folder.iterdir() if path.name.startswith(".study.json.")]
+    for path in left:
+        path.unlink(missing_ok=True)
+    return not any(folder.iterdir())
 
 
 def differences(ours: SearchSpec, theirs: SearchSpec) -> list[str]:

@@ -19,6 +19,7 @@ class Trial:
         number: Which ask, from 0.
         point: What was asked for.
         config: The configuration, no run of it in particular.
+        seeds: Runs that are planned; those of an earlier command may be more.
         runs: Records by repeat.
         told: Whether the oracle knows the score.
     """
@@ -26,8 +27,13 @@ class Trial:
     number: int
     point: Mapping[str, Value]
     config: RunSpec
+    seeds: int = 0
     runs: dict[int, RunRecord] = dataclasses.field(default_factory=dict)
     told: bool = False
+
+    @property
+    def complete(self) -> bool:
+        return len(self.runs) >= self.seeds
 
     @property
     def infeasible(self) -> bool:
@@ -60,17 +66,16 @@ class Trials:
     """The trials of a study, and how far it should go.
 
     Attributes:
-        trials: Distinct configurations to try.
-        seeds: Runs of each.
+        trials: Distinct configurations to try, where an oracle is asked.
     """
 
     def __init__(self, spec: SearchSpec) -> None:
         self._spec = spec
         self._all: list[Trial] = []
-        self._configs: set[str] = set()
+        self._by_config: dict[str, Trial] = {}
         self._maximize = metrics.maximize(spec.objective)
+        self._seeds = spec.seeds if spec.oracle else 0
         self.trials = spec.trials
-        self.seeds = spec.seeds
 
     def __len__(self) -> int:
         return len(self._all)
@@ -78,16 +83,27 @@ class Trials:
     def __getitem__(self, number: int) -> Trial:
         return self._all[number]
 
+    @property
+    def seeds(self) -> int:
+        """Runs of each trial, where an oracle is asked; setting it plans them for all."""
+        return self._seeds
+
+    @seeds.setter
+    def seeds(self, seeds: int) -> None:
+        self._seeds = seeds
+        for trial in self._all:
+            trial.seeds = seeds
+
     def enter(self, point: Mapping[str, Value]) -> Trial:
         """Adds the next trial."""
-        trial = Trial(len(self._all), point, self._spec.base.configure(point))
+        trial = Trial(len(self._all), point, self._spec.base.configure(point), self._seeds)
         self._all.append(trial)
-        self._configs.add(trial.config.config_id)
+        self._by_config[trial.config.config_id] = trial
         return trial
 
-    def asked(self, point: Mapping[str, Value]) -> bool:
-        """Returns whether the configuration that `point` makes was asked for already."""
-        return self._spec.base.configure(point).config_id in self._configs
+    def find(self, point: Mapping[str, Value]) -> Trial | None:
+        """Returns the trial of the configuration that `point` makes, if it was asked for."""
+        return self._by_config.get(self._spec.base.configure(point).config_id)
 
     @property
     def feasible(self) -> int:
@@ -101,25 +117,23 @@ class Trials:
             return None
         return next(iter(last[-1].runs.values())).error
 
-    def complete(self, trial: Trial) -> bool:
-        return len(trial.runs) >= self.seeds
-
     def ranked(self) -> list[Trial]:
         """Returns the complete trials that have a score, best first."""
         pairs = [(trial.score(self._spec.objective), trial) for trial in self._all]
-        scored = [(s, trial) for s, trial in pairs if s is not None and self.complete(trial)]
+        scored = [(s, trial) for s, trial in pairs if s is not None and trial.complete]
         scored.sort(key=lambda pair: pair[0], reverse=self._maximize)
         return [trial for _, trial in scored]
 
-    def progress(self, still_given: int) -> Progress:
-        """Returns where the search stands, with `still_given` points to come if none are asked."""
-        runs = [run for trial in self._all for run in trial.runs.values()]
-        ended = [run for run in runs if run.status != "infeasible"]
-        to_come = max(0, self.trials - self.feasible) if self._spec.oracle else still_given
+    def progress(self) -> Progress:
+        """Returns where the search stands; of a study without an oracle, this command's trials."""
+        counted = [trial for trial in self._all if trial.seeds and not trial.infeasible]
+        ended = [run for trial in counted for run in trial.runs.values()]
+        to_come = max(0, self.trials - self.feasible) if self._spec.oracle else 0
         ranked = self.ranked()
         return Progress(
             ended=len(ended),
-            planned=(self.feasible + to_come) * self.seeds,
+            planned=sum(max(trial.seeds, len(trial.runs)) for trial in counted)
+            + to_come * self._seeds,
             failed=sum(run.status == "failed" for run in ended),
             best=ranked[0].score(self._spec.objective) if ranked else None,
         )

@@ -225,6 +225,16 @@ def test_given_points_are_tried_once_each(tmp_path: Path) -> None:
     assert len(runs) == 4
 
 
+def test_each_train_command_has_its_own_number_of_seeds(tmp_path: Path) -> None:
+    study = begin(tmp_path / "s", dataclasses.replace(SPEC, oracle="", space={}, trials=1))
+    seen: list[Any] = []
+    for family, seeds in (("cnn", 3), ("linear", 1), ("cnn", 2), ("linear", 2)):
+        in_one(study, points=[{"family": family}], seeds=seeds, watch=seen.append)
+    counts = {row.family: row.n + row.failed for row in comparison.compare(study).rows}
+    assert counts == {"cnn": 3, "linear": 2}
+    assert [(p.ended, p.planned) for p in seen] == [(1, 3), (2, 3), (3, 3), (1, 1), (2, 2)]
+
+
 def test_only_the_leaders_keep_their_model(tmp_path: Path) -> None:
     study = begin(tmp_path / "s")
 

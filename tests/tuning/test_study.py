@@ -75,6 +75,24 @@ def test_a_folder_of_other_files_is_refused() -> None:
         study.create(Path("mine"), SPEC, {})
 
 
+def test_what_a_killed_beginning_left_is_in_nobodys_way() -> None:
+    Path("runs/one").mkdir(parents=True)
+    Path("runs/one/.study.json.123").write_text("{")
+    assert study.create(Path("runs/one"), SPEC, {}).spec == SPEC
+    assert [path.name for path in Path("runs/one").iterdir()] == ["study.json"]
+
+
+def test_a_full_disk_leaves_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, content: bytes) -> None:
+        path.parent.mkdir(parents=True)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(study, "write_file", full)
+    with pytest.raises(OSError, match="No space left"):
+        study.create(Path("runs/one"), SPEC, {})
+    assert not Path("runs/one").exists()
+
+
 def test_default_names_are_readable_and_reach_does_not_count() -> None:
     name = study.default_name(SPEC)
     assert name.startswith("cnn-digits-")
