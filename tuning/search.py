@@ -1,6 +1,7 @@
 """The search loop: ask, run, record, tell. The log is its only state, and resuming is replay."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 
@@ -60,14 +61,13 @@ class Search:
         self._run = run
         self._watch = watch
         self._trials = Trials(study.spec)
-        self._oracle = self._load_oracle()
         self._pending: dict[Future[list[RunRecord]], tuple[Trial, list[RunSpec]]] = {}
         self._first: list[RunRecord] = []  # The first runs of this call, to tell broken code by.
         self.exhausted = False
 
-    def _load_oracle(self) -> Oracle | None:
-        if not self._spec.oracle:
-            return None
+    @functools.cached_property
+    def _oracle(self) -> Oracle:
+        """The oracle, made when it is first needed: Keras Tuner takes seconds to import."""
         with quiet.silenced():  # It may bring Keras and its backend.
             entry = registry.load("tuning.oracles", self._spec.oracle)
         oracle: Oracle = entry.oracle(
@@ -76,6 +76,8 @@ class Search:
             seed=self._spec.seed,
             epochs=self._spec.base.epochs,
         )
+        if len(self._trials):
+            oracle.adopt(0, self._trials[0].point)
         return oracle
 
     def __call__(self) -> None:
@@ -111,7 +113,7 @@ class Search:
                 self._trials.trials, self._trials.seeds = line["trials"], line["seeds"]
 
     def _replay_ask(self, number: int, point: Mapping[str, Value]) -> None:
-        if number and self._oracle is not None:
+        if number and self._spec.oracle:
             asked = self._ask(number)
             if asked is None or asked.point != point:
                 before = self._study.about.get("versions", {}).get("keras-tuner")
@@ -120,10 +122,10 @@ class Search:
                     f"The oracle no longer asks what it asked as trial {number}: the study was "
                     f"begun with keras-tuner {before}, this is {now}."
                 )
-        self._enter(point)
+        self._trials.enter(point)
 
     def _extend(self) -> None:
-        if self._oracle is None:
+        if not self._spec.oracle:
             return
         reach = {"trials": self._trials.trials, "seeds": self._trials.seeds}
         wanted = {name: max(reach[name], self._wanted[name]) for name in reach}
@@ -142,6 +144,8 @@ class Search:
                 self._submit(trial)
             if not self._pending:
                 return
+            if self._spec.oracle:
+                _ = self._oracle  # Imported while the first runs train.
             wait(self._pending, timeout=_POLL, return_when=FIRST_COMPLETED)
             self._collect_finished()
             self._collect_done()
@@ -150,7 +154,7 @@ class Search:
         return len({trial.number for trial, _ in self._pending.values()})
 
     def _next(self) -> Trial | None:
-        if self._oracle is None:
+        if not self._spec.oracle:
             return self._next_given()
         ask = self._next_asked()
         return None if ask is None else self._begin(ask)
@@ -166,7 +170,7 @@ class Search:
     def _begin(self, ask: Ask) -> Trial:
         fields = {"trial": len(self._trials), **dataclasses.asdict(ask)}
         self._study.log.append("ask", fields)
-        return self._enter(ask.point)
+        return self._trials.enter(ask.point)
 
     def _next_asked(self) -> Ask | None:
         if (reason := self._trials.last_all_infeasible(_INFEASIBLE)) is not None:
@@ -183,18 +187,11 @@ class Search:
 
     def _ask(self, number: int) -> Ask | None:
         """Asks for a configuration not yet tried."""
-        assert self._oracle is not None
         for _ in range(_DUPLICATES):
             ask = self._oracle.ask(number)
             if ask is None or self._trials.find(ask.point) is None:
                 return ask
         return None
-
-    def _enter(self, point: Mapping[str, Value]) -> Trial:
-        trial = self._trials.enter(point)
-        if not trial.number and self._oracle is not None:
-            self._oracle.adopt(trial.number, point)
-        return trial
 
     def _submit(self, trial: Trial) -> None:
         """Submits the runs that are missing, adopting those a worker finished unrecorded."""
@@ -210,7 +207,7 @@ class Search:
                     missing.append(spec)
                 else:
                     self._record(trial, found)
-        for batch in _deal(missing, self._parts()):
+        for batch in _deal(missing, self._parts(trial)):
             future = self._executor.submit(
                 self._run,
                 batch,
@@ -220,10 +217,12 @@ class Search:
             )
             self._pending[future] = (trial, batch)
 
-    def _parts(self) -> int:
-        """Into how many calls a trial's seeds go, so that no worker idles at the end."""
-        to_come = self._trials.trials - self._trials.feasible if self._oracle else 0
-        return max(1, self._workers // (1 + max(to_come, len(self._points))))
+    def _parts(self, trial: Trial) -> int:
+        """Into how many calls a trial's seeds go, so that no worker idles at start or end."""
+        if not self._spec.oracle:
+            return max(1, self._workers // (1 + len(self._points)))
+        to_come = self._trials.trials - self._trials.feasible
+        return self._workers if not trial.number else max(1, self._workers // (1 + to_come))
 
     # What came of it.
 
@@ -258,7 +257,7 @@ class Search:
             return
         trial = self._trials[record.trial]
         trial.runs[record.spec.repeat] = record
-        if self._oracle is not None and trial.complete and not trial.told:
+        if self._spec.oracle and trial.complete and not trial.told:
             trial.told = True
             self._oracle.tell(trial.number, trial.score(self._spec.objective))
 

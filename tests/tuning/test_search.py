@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kerascnn import training
+from kerascnn.record import RunRecord, write_file
 from kerascnn.spec import RunSpec
 from tests import fake
 from tuning import comparison
@@ -210,9 +213,40 @@ def test_an_interrupt_keeps_what_had_ended(tmp_path: Path) -> None:
     study, whole = begin(tmp_path / "s"), begin(tmp_path / "w")
     with pytest.raises(KeyboardInterrupt):
         in_one(study, run=fake.leave_a_record_and_wait)
-    in_one(study)
+    repeated = []
+
+    def run(specs: list[RunSpec], **options: Any) -> Any:
+        repeated.extend(specs)
+        return fake.run(specs, **options)
+
+    in_one(study, run=run)
     in_one(whole)
     assert essence(study) == essence(whole)
+    assert len(repeated) == 11
+
+
+def test_a_run_is_logged_as_it_ends_and_not_with_its_batch(tmp_path: Path) -> None:
+    study = begin(tmp_path / "s")
+    counts = []
+
+    def run(specs: list[RunSpec], *, folder: str, **options: Any) -> Any:
+        records = fake.run(specs, folder=folder)
+        for record in records:
+            path = training.run_dir(Path(folder), record.spec) / "record.json"
+            write_file(path, json.dumps(record.to_json()).encode())
+            deadline = time.monotonic() + 30
+            while record not in _unnumbered(study) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            counts.append(len(list(study.log)))
+        return records
+
+    with ThreadPoolExecutor(1) as executor:
+        Search(study, executor, run=run)()
+    assert counts == list(range(1, 13))
+
+
+def _unnumbered(study: Study) -> list[RunRecord]:
+    return [dataclasses.replace(record, trial=None, point={}) for record in study.log]
 
 
 def test_given_points_are_tried_once_each(tmp_path: Path) -> None:

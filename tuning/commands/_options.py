@@ -1,5 +1,6 @@
 """Options that several commands share, and how what is typed becomes values."""
 
+import importlib.util
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -132,10 +133,12 @@ def _is_data(text: str) -> bool:
 def ask_without_a_backend(executor: str, backend: str | None) -> str | None:
     """Spares a process that only asks the import of TensorFlow: networks live in the workers.
 
+    Keras' NumPy backend is enough for Keras Tuner; it needs JAX to be installed.
+
     Returns:
         The backend the workers should use, as far as the user said.
     """
     backend = backend or os.environ.get("KERAS_BACKEND")
-    if executor != "serial":
+    if executor != "serial" and importlib.util.find_spec("jax") is not None:
         os.environ["KERAS_BACKEND"] = "numpy"
     return backend
