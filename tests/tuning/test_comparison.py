@@ -1,0 +1,171 @@
+"""The leaderboard, from records made by hand."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kerascnn import training
+from kerascnn.record import RunRecord
+from kerascnn.spec import RunSpec
+from tuning import comparison, measures, study
+from tuning.space import Choice
+from tuning.study import SearchSpec, Study
+from tuning.trials import Trial, alike
+
+BASE = RunSpec(family="cnn", dataset="digits", fingerprint="f" * 64)
+SPEC = SearchSpec(base=BASE, space={"filters": Choice(8, 16, 32, 64)})
+LABELS = np.arange(20, dtype=np.int32) % 2
+
+
+def record(filters: int, repeat: int, accuracy: float | None, parameters: int = 1) -> RunRecord:
+    spec = BASE.configure({"filters": filters}).repeated(0, "search", repeat)
+    point = {"filters": filters}
+    if accuracy is None:
+        return RunRecord(spec=spec, status="failed", error="No.", trial=0, point=point)
+    metrics = {"val_accuracy": accuracy, "val_loss": 1 - accuracy}
+    return RunRecord(
+        spec=spec, metrics=metrics, trial=0, point=point, seconds=2, parameters=parameters
+    )
+
+
+def begin(folder: Path, records: Sequence[RunRecord]) -> Study:
+    made = study.create(folder, SPEC, {})
+    with made.log:
+        for each in records:
+            made.log.append_record(each)
+    return made
+
+
+def with_logits(made: Study, spec: RunSpec, right: Sequence[bool]) -> None:
+    folder = training.run_dir(made.folder, spec)
+    folder.mkdir(parents=True)
+    guesses = np.where(right, LABELS, 1 - LABELS)
+    np.save(folder / "logits-validation.npy", np.eye(2, dtype=np.float32)[guesses])
+    study.save_labels(made.folder, "validation", LABELS)
+
+
+def test_rows_hold_mean_spread_and_failures_best_first(tmp_path: Path) -> None:
+    values = {8: (0.8, 0.9, None), 16: (0.7, None, None), 32: (0.9, 0.95, 0.94)}
+    records = [record(f, i, v) for f, runs in values.items() for i, v in enumerate(runs)]
+    board = comparison.compare(begin(tmp_path / "s", records))
+    assert [row.hyperparameters["filters"] for row in board.rows] == [32, 8, 16]
+    best, second, last = board.rows
+    assert best.mean == pytest.approx(0.93)
+    assert best.interval_seeds == measures.t_interval([0.9, 0.95, 0.94])
+    assert (second.n, second.failed, second.mean) == (2, 1, pytest.approx(0.85))
+    assert (last.n, last.failed, last.mean) == (1, 2, None)
+    assert best.seconds == 2
+
+
+def test_fewer_is_better_for_a_loss(tmp_path: Path) -> None:
+    made = begin(tmp_path / "s", [record(8, 0, 0.8), record(16, 0, 0.9)])
+    board = comparison.compare(made, "loss")
+    assert [row.mean for row in board.rows] == pytest.approx([0.1, 0.2])
+    assert (board.metric, board.split) == ("loss", "validation")
+
+
+def test_equal_means_rank_by_parameters(tmp_path: Path) -> None:
+    made = begin(tmp_path / "s", [record(8, 0, 0.8, 50), record(16, 0, 0.8, 5)])
+    assert [row.parameters for row in comparison.compare(made).rows] == [5, 50]
+
+
+def test_infeasible_points_are_no_rows(tmp_path: Path) -> None:
+    odd = dataclasses.replace(record(16, 0, None), status="infeasible")
+    made = begin(tmp_path / "s", [record(8, 0, 0.8), odd])
+    assert len(comparison.compare(made).rows) == 1
+
+
+def test_the_longest_record_of_a_run_counts(tmp_path: Path) -> None:
+    short, long = record(8, 0, 0.5), record(8, 0, 0.9)
+    records = [dataclasses.replace(short, epoch=3), dataclasses.replace(long, epoch=9)]
+    assert comparison.compare(begin(tmp_path / "s", records)).rows[0].mean == 0.9
+
+
+def test_the_new_data_interval_comes_from_the_logits(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    right = rng.random((3, 20)) < 0.8
+    records = [record(8, i, float(right[i].mean())) for i in range(3)]
+    made = begin(tmp_path / "s", records)
+    assert comparison.compare(made).rows[0].interval_new_data is None
+    for each, row in zip(records, right, strict=True):
+        with_logits(made, each.spec, row)
+    row = comparison.compare(made).rows[0]
+    assert row.interval_new_data == measures.new_data_interval(right.astype(float))
+    assert row.sd_floor == measures.sd_floor(right.astype(float))
+
+
+def test_the_best_set_is_shown_from_five_seeds_on(tmp_path: Path) -> None:
+    values = {8: 0.9, 16: 0.5, 32: 0.9}
+    records = [record(f, i, v + i / 1000) for f, v in values.items() for i in range(5)]
+    board = comparison.compare(begin(tmp_path / "five", records))
+    assert [row.in_best_set for row in board.rows] == [True, True, False]
+    assert board.undecided == 1
+    fewer = [each for each in records if each.spec.repeat < 4]
+    board = comparison.compare(begin(tmp_path / "four", fewer))
+    assert {row.in_best_set for row in board.rows} == {None}
+    assert board.undecided == 1
+
+
+def test_one_seed_decides_nothing(tmp_path: Path) -> None:
+    board = comparison.compare(begin(tmp_path / "s", [record(8, 0, 0.8), record(16, 0, 0.1)]))
+    assert board.undecided is None
+    row = board.rows[0]
+    assert (row.sd, row.interval_seeds, row.interval_new_data) == (None, None, None)
+
+
+def test_json_is_what_the_design_promises(tmp_path: Path) -> None:
+    found = comparison.compare(begin(tmp_path / "s", [record(8, 0, 0.8)])).to_json()
+    assert set(found) == {"study", "metric", "split", "configurations", "pairs"}
+    assert "values" not in found["configurations"][0]
+
+
+@pytest.mark.parametrize(
+    ("metric", "split", "expected"),
+    [
+        (None, None, ("validation", "accuracy")),
+        ("loss", None, ("validation", "loss")),
+        ("val_loss", None, ("validation", "loss")),
+        ("test_f1_macro", None, ("test", "f1_macro")),
+        ("loss", "train", ("train", "loss")),
+        (None, "test", ("test", "accuracy")),
+    ],
+)
+def test_metrics_are_asked_for_in_several_words(
+    tmp_path: Path, metric: str | None, split: str | None, expected: tuple[str, str]
+) -> None:
+    assert comparison.resolve(begin(tmp_path / "s", []), metric, split) == expected
+
+
+def test_nothing_to_compare_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="has ended yet"):
+        comparison.compare(begin(tmp_path / "none", []))
+    with pytest.raises(ValueError, match=r"All 2 runs of .* failed\. The first: No\."):
+        comparison.compare(begin(tmp_path / "failed", [record(8, i, None) for i in range(2)]))
+    with pytest.raises(ValueError, match=r"No run of .* has test_accuracy"):
+        comparison.compare(begin(tmp_path / "some", [record(8, 0, 0.5)]), split="test")
+
+
+def test_a_score_needs_half_of_the_runs() -> None:
+    trial = Trial(0, {}, BASE, seeds=3)
+    trial.runs = {0: record(8, 0, 0.8), 1: record(8, 1, 0.6)}
+    assert not trial.complete
+    assert trial.score("val_accuracy") == pytest.approx(0.7)
+    trial.runs[2] = record(8, 2, None)
+    assert trial.complete
+    assert trial.score("val_accuracy") == pytest.approx(0.7)
+    trial.runs[1] = record(8, 1, None)
+    assert trial.score("val_accuracy") is None
+
+
+def test_alike_looks_at_the_line_and_the_exception() -> None:
+    def raised(line: int, words: str) -> RunRecord:
+        text = f'Traceback (most recent call last):\n  File "a.py", line {line}\nKeyError: {words}'
+        return dataclasses.replace(record(8, 0, None), error=text)
+
+    assert alike([raised(1, "x"), raised(1, "x")])
+    assert not alike([raised(1, "x"), raised(2, "x")])
+    assert not alike([raised(1, "x"), raised(1, "y")])
+    assert not alike([record(8, 0, None), record(8, 1, None)])
