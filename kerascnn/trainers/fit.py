@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -78,8 +78,10 @@ class _Network:
             metrics = {"loss/train": logs["loss"], "accuracy/train": logs["accuracy"]}
             on_epoch(epoch + 1, {**metrics, **self._validate()})
 
+        batches = _Batches(self._data, spec)
         self._logits.fit(
-            _Batches(self._data, spec),
+            batches,
+            steps_per_epoch=batches.steps,
             epochs=spec.last_epoch,
             shuffle=False,
             verbose=0,
@@ -110,37 +112,48 @@ class _Network:
 
 
 class _Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """The batches of each epoch, in the order drawn from (seed, epoch)."""
+    """The batches of all epochs in one row, in the order drawn from (seed, epoch).
+
+    Keras' own notice of an epoch's end is no guide: it comes once too often before the first
+    epoch, and batches are fetched ahead of it.
+    """
+
+    num_batches = None  # Keras then asks for 0, 1, 2, ...; `steps` of them are an epoch.
 
     def __init__(self, data: Dataset, spec: RunSpec) -> None:
         super().__init__()
         self._data = data
         self._spec = spec
         self._indices = data.training(spec.train_size, *subset_parts(spec.subset))
-        self._epoch = 1
-        self._draw()
+        self._drawn = self._draw(1)
+        self.steps = -(-len(self._indices) // spec.batch_size)
 
-    def _draw(self) -> None:
-        count, side = len(self._indices), min(self._data.input_shape[:2])
-        seed, epoch = self._spec.seed, self._epoch
-        self._order = self._indices[_order.permutation(seed, epoch, count)]
-        self._moves = _order.moves(self._spec.augmentation, seed, epoch, count, side)
-
-    def __len__(self) -> int:
-        return -(-len(self._indices) // self._spec.batch_size)
-
-    def __getitem__(self, batch: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
+    def __getitem__(self, index: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
+        epochs, batch = divmod(index, self.steps)
+        drawn = self._drawn
+        if drawn.epoch != epochs + 1:
+            drawn = self._drawn = self._draw(epochs + 1)
         chosen = slice(batch * self._spec.batch_size, (batch + 1) * self._spec.batch_size)
-        indices = self._order[chosen]
+        indices = drawn.order[chosen]
         images = self._data.pixels(indices)
         if self._spec.augmentation != "none":
-            shifts, flips = self._moves
-            images = _order.move(images, shifts[chosen], flips[chosen])
+            images = _order.move(images, drawn.shifts[chosen], drawn.flips[chosen])
         return images, self._data.labels[indices]
 
-    def on_epoch_end(self) -> None:
-        self._epoch += 1
-        self._draw()
+    def _draw(self, epoch: int) -> "_Drawn":
+        count, side = len(self._indices), min(self._data.input_shape[:2])
+        order = _order.permutation(self._spec.seed, epoch, count)
+        moves = _order.moves(self._spec.augmentation, self._spec.seed, epoch, count, side)
+        return _Drawn(epoch, self._indices[order], *moves)
+
+
+class _Drawn(NamedTuple):
+    """One epoch: indices in their order, and how each image is moved."""
+
+    epoch: int
+    order: Indices
+    shifts: npt.NDArray[np.int64]
+    flips: npt.NDArray[np.bool_]
 
 
 def optimizer(spec: RunSpec) -> keras.optimizers.Optimizer:

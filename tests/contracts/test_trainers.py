@@ -10,7 +10,7 @@ import pytest
 
 from kerascnn import datasets, registry
 from kerascnn.datasets._arrays import Dataset
-from kerascnn.models import cnn, mlp
+from kerascnn.models import cnn, linear, mlp
 from kerascnn.spec import RunSpec
 from kerascnn.trainers import Stop, _order
 
@@ -135,6 +135,49 @@ def test_a_few_epochs_learn(train: Callable[..., None], data: Dataset) -> None:
     plain = {**SETTINGS, "augmentation": "none", "epochs": 6, "learning_rate": 0.01}
     history, _ = results(train, data, [RunSpec(**plain)], dropout=0.0)[0]
     assert history[-1]["loss/train"] < history[0]["loss/train"] / 2
+
+
+@pytest.mark.parametrize("augmentation", ["none", "shift+flip"])
+def test_every_epoch_is_the_one_drawn_for_it(
+    train: Callable[..., None], data: Dataset, augmentation: str
+) -> None:
+    """Against softmax regression in NumPy: our order, our moves, the last and smaller batch."""
+    settings = {**SETTINGS, "family": "linear", "optimizer": "sgd", "weight_decay": 0.0}
+    spec = RunSpec(**{**settings, "augmentation": augmentation, "epochs": 3, "learning_rate": 0.1})
+    histories = []
+    train(
+        builder(data, linear),
+        data,
+        [spec],
+        on_epoch=lambda i, epoch, metrics: histories.append(metrics["loss/train"]),
+        on_end=lambda i, model, predict: None,
+    )
+    np.testing.assert_allclose(histories, _by_hand(data, spec), rtol=1e-4)
+
+
+def _by_hand(data: Dataset, spec: RunSpec) -> list[float]:
+    weights, bias = builder(data, linear)(spec.seed).get_weights()
+    parameters = np.vstack([weights, bias]).astype(np.float64)
+    velocity, losses = np.zeros_like(parameters), []
+    chosen = data.training(spec.train_size)
+    side = min(data.input_shape[:2])
+    for epoch in range(1, spec.epochs + 1):
+        order = chosen[_order.permutation(spec.seed, epoch, len(chosen))]
+        moves = _order.moves(spec.augmentation, spec.seed, epoch, len(chosen), side)
+        total = 0.0
+        for start in range(0, len(order), spec.batch_size):
+            batch = slice(start, start + spec.batch_size)
+            labels = data.labels[order[batch]]
+            images = _order.move(data.pixels(order[batch]), *(each[batch] for each in moves))
+            x = np.hstack([images.reshape(len(images), -1), np.ones((len(images), 1))])
+            z = np.exp(x @ parameters)
+            p = z / z.sum(axis=1, keepdims=True)
+            total -= np.log(p[np.arange(len(p)), labels]).sum()
+            gradient = x.T @ (p - np.eye(data.num_classes)[labels]) / len(p)
+            velocity = 0.9 * velocity - spec.learning_rate * gradient
+            parameters += velocity
+        losses.append(total / len(order))
+    return losses
 
 
 def test_order_is_a_permutation_of_seed_and_epoch() -> None:

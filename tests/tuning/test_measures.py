@@ -49,6 +49,14 @@ def test_constant_runs_have_intervals_of_no_width_on_the_same_images() -> None:
     assert low < 0.75 < high
 
 
+def test_the_seeds_part_is_the_least_the_new_data_interval_can_be() -> None:
+    """Images on which runs agree less than by chance have no variance of their own."""
+    scores = np.array([[1, 1, 0, 0], [0, 0, 1, 1], [1, 0, 1, 1]], float)
+    assert measures.new_data_interval(scores) == pytest.approx(
+        measures.t_interval(scores.mean(axis=1)), abs=1e-12
+    )
+
+
 def test_the_best_set_keeps_what_cannot_be_told_apart() -> None:
     groups = [
         [0.90, 0.91, 0.92, 0.91, 0.91],
