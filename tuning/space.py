@@ -125,6 +125,18 @@ def parse(text: str, default: Value | None = None) -> Domain:
         ) from None
 
 
+def text(domain: Domain) -> str:
+    """Returns a domain as `parse` reads it."""
+    if isinstance(domain, Choice):
+        return ",".join(
+            str(value).lower() if value is True or value is False else str(value)
+            for value in domain.values
+        )
+    if isinstance(domain, Float):
+        return f"{domain.low!r}:{domain.high!r}" + (":log" if domain.log else "")
+    return f"{domain.low}:{domain.high}" + (f":{domain.step}" if domain.step != 1 else "")
+
+
 def scalar(text: str) -> Value:
     """Reads one value as typed: an int, a float, true or false, else a string."""
     if text.lower() in ("true", "false"):

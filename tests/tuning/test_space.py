@@ -88,6 +88,18 @@ def test_a_choice_needs_a_value() -> None:
         Choice()
 
 
-@pytest.mark.parametrize("domain", [Int(1, 9, 2), Float(0.1, 1.0, log=True), Choice("a", "b")])
+@pytest.mark.parametrize(
+    "domain",
+    [
+        Int(1, 9, 2),
+        Int(1, 9),
+        Float(0.1, 1.0, log=True),
+        Float(0.0, 0.5),
+        Choice("a", "b"),
+        Choice(True, False),
+        Choice(0.0, 1e-3),
+    ],
+)
 def test_domains_round_trip(domain: space.Domain) -> None:
     assert space.from_json(space.to_json(domain)) == domain
+    assert space.parse(space.text(domain), space.ends(domain)[0]) == domain

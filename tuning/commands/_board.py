@@ -1,6 +1,9 @@
 """A leaderboard as text."""
 
+import shutil
 import sys
+import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -12,32 +15,32 @@ if TYPE_CHECKING:
     from tuning.comparison import Board, Row
     from tuning.measures import Interval
 
-# Columns of a table that goes to a file or another program: wide enough to wrap nothing.
-_UNWRAPPED = 1000
+_GAP = "  "
 
 
 def show(board: "Board") -> None:
-    """Prints a leaderboard on stdout: a table, then what it does and does not tell."""
-    from rich.console import Console
-    from rich.table import Table
+    """Prints a leaderboard on stdout: a table, then what it does and does not tell.
 
-    console = Console(width=None if sys.stdout.isatty() else _UNWRAPPED, highlight=False)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    columns = ("id", "n", board.metric, "new data 95 %", "seeds 95 %", "sd", "parameters", "s/run")
-    for name in columns:
-        table.add_column(name, justify="left" if name == "id" else "right", no_wrap=True)
-    best_set = any(row.in_best_set is not None for row in board.rows)
-    if best_set:
-        table.add_column("best-set", justify="center")
+    In a terminal too narrow for a row, its settings stand on lines of their own beneath it.
+    """
+    header = ["id", "n", board.metric, "new data 95 %", "seeds 95 %", "sd", "parameters", "s/run"]
+    if best_set := any(row.in_best_set is not None for row in board.rows):
+        header.append("best-set")
+    marks = [["*" if row.in_best_set else ""] if best_set else [] for row in board.rows]
+    cells = [[*_cells(row), *mark] for row, mark in zip(board.rows, marks, strict=True)]
+    title, *lines = _aligned([header, *cells])
     several = len({row.family for row in board.rows}) > 1
-    table.add_column("settings", overflow="fold")
-    for row in board.rows:
-        marks = ["*" if row.in_best_set else ""] if best_set else []
-        table.add_row(*_cells(row), *marks, _settings(row, several))
-    with console.capture() as capture:
-        console.print(table)
+    settings = [_settings(row, several) for row in board.rows]
     click.echo(f"{board.study}: {board.metric} on {board.split}")
-    click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    beside = width is None or all(
+        len(line + _GAP + text) <= width for line, text in zip(lines, settings, strict=True)
+    )
+    click.echo(title + (_GAP + "settings" if beside else ""))
+    for line, text in zip(lines, settings, strict=True):
+        click.echo(f"{line}{_GAP}{text}".rstrip() if beside else line.rstrip())
+        if not beside:
+            click.echo(textwrap.indent(textwrap.fill(text, (width or 80) - 4), "    "))
     click.echo(_verdict(board))
 
 
@@ -54,6 +57,18 @@ def next_steps(study: Study) -> str:
     )
 
 
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Returns a line a row, the first column flush left and the others flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        _GAP.join(
+            text.rjust(width) if i else text.ljust(width)
+            for i, (text, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+
+
 def _cells(row: "Row") -> list[str]:
     return [
         row.config_id[:6],
@@ -68,7 +83,7 @@ def _cells(row: "Row") -> list[str]:
 
 
 def _interval(interval: "Interval | None") -> str:
-    return "" if interval is None else f"{interval[0]:.4f} to {interval[1]:.4f}"
+    return "" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
 
 
 def _settings(row: "Row", family: bool) -> str:

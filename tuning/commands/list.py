@@ -5,6 +5,7 @@ import json
 import click
 
 from kerascnn import registry
+from tuning.space import text
 
 # Room -> the package that holds it.
 ROOMS = {
@@ -58,7 +59,7 @@ def _settings(room: str, entry: str) -> dict[str, object]:
     registry.source_file(ROOMS[room], entry)
     if room == "spaces":
         space = registry.load(ROOMS[room], entry).SPACE
-        return {name: str(domain) for name, domain in space.items()}
+        return {name: text(domain) for name, domain in space.items()}
     if room == "families":
         return registry.keywords(ROOMS[room], entry, "build")
     return {entry: registry.summary(ROOMS[room], entry)}
