@@ -122,22 +122,22 @@ def space_of(
     Raises:
         ValueError: If a name is no setting of the family, or a domain has a value it cannot take.
     """
+    if both := [name for name in vary if name in fixed]:
+        raise ValueError(f"A setting is fixed or varied, not both. Received both for: {both[0]}")
     space: dict[str, spaces.Domain] = {}
+    own: Mapping[str, str] = {}
     if family in registry.names("tuning.spaces"):
         space |= registry.load("tuning.spaces", family).SPACE
     else:
         space |= _training.TRAINING
         own = registry.constant("kerascnn.models", family, "SPACE", {})
-        vary = {**own, **vary}
-    for name, domain in vary.items():
+    for name, domain in {**own, **vary}.items():
         if name not in settings(family):
             raise ValueError(registry.unknown(f"the settings of {family}", name, settings(family)))
         if isinstance(domain, str):
             domain = spaces.parse(domain, default_of(family, name))
         space[name] = domain
     chosen = {name: domain for name, domain in space.items() if name not in fixed}
-    if both := [name for name in vary if name in fixed]:
-        raise ValueError(f"A setting is fixed or varied, not both. Received both for: {both[0]}")
     _check(RunSpec(family=family, dataset=""), chosen)
     return chosen
 
