@@ -49,10 +49,12 @@ def source_file(package: str, name: str) -> Path:
     """
     if name in names(package):
         spec = importlib.util.find_spec(f"{package}.{name}")
-    elif name.endswith(".py") and Path(name).is_file():
+    elif name.endswith(".py"):
+        if not Path(name).is_file():
+            raise ValueError(f"There is no file {name!r}.")
         return Path(name).resolve()
     else:
-        spec = _find_dotted(name) if "." in name and not name.endswith(".py") else None
+        spec = _find_dotted(name) if "." in name else None
     if spec is None or spec.origin is None:
         raise ValueError(unknown(package.rpartition(".")[2], name, names(package)))
     return Path(spec.origin)
@@ -105,14 +107,24 @@ def summary(package: str, name: str) -> str:
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """Words the error for a name that is not there: the valid ones, and the closest match."""
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    if not known:
+        return f"No {name!r} in {kind}: there are none."
+    close = closest(name, known)
+    hint = "" if close is None else f" Did you mean {close!r}?"
     return f"No {name!r} in {kind}. Expected one of: {', '.join(known)}.{hint}"
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Returns the one of `known` that `name` was probably meant to be, if any is close."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)), None)
 
 
 @functools.cache
 def _parse(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"), str(path))
+    except (SyntaxError, ValueError) as error:
+        raise ValueError(f"{path} is not valid Python: {error}") from None
 
 
 @functools.cache

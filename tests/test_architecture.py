@@ -24,6 +24,7 @@ LAYERS = [
     {"tuning.spaces", "tuning.oracles", "tuning.executors"},
     {"tuning.study"},
     {"tuning.summary", "tuning.trials", "tuning.plan"},
+    {"tuning.asking"},
     {"tuning.search"},
     {"tuning.comparison", "tuning.exporting", "tuning.launch"},
     {"tuning.cli", "tuning.commands"},

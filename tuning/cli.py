@@ -63,6 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if debug:
             raise
         _fail(_one_line(_words(error)), 2)
+    except MemoryError as error:
+        if debug:
+            raise
+        _fail(_one_line(f"Not enough memory. {error}"), 1)
     except RuntimeError as error:
         if debug:
             raise

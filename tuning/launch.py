@@ -1,5 +1,6 @@
 """Runs what a user asks for: the door for the command line and for Python."""
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ from kerascnn import registry
 from kerascnn.spec import Value
 from tuning import executors
 from tuning.plan import new_search, new_training
-from tuning.search import Search
+from tuning.search import ImpossibleError, Search
 from tuning.study import Study
 from tuning.trials import Progress
 
@@ -93,6 +94,7 @@ def run(
 ) -> Search:
     """Runs a study to its end; see `search` for the arguments."""
     spec = begun.spec
+    fresh = not begun.log.path.exists()
     calls = (seeds or spec.seeds) * (len(points) if points else trials or spec.trials)
     if executor == "serial":
         workers = workers or 1
@@ -109,5 +111,10 @@ def run(
             points=points,
             watch=watch,
         )
-        started()
+        try:
+            started()
+        except ImpossibleError:
+            if fresh:
+                shutil.rmtree(begun.folder)
+            raise
     return started

@@ -268,9 +268,7 @@ def _backend(name: str | None) -> str:
     if name not in BACKENDS:
         raise ValueError(registry.unknown("backends", name, BACKENDS))
     if importlib.util.find_spec(name) is None:
-        raise ValueError(
-            f"The backend {name} is not installed. Try: python -m pip install 'kerascnn[{name}]'"
-        )
+        raise ValueError(f"The backend {name} is not installed. Try: python -m pip install {name}")
     return name
 
 

@@ -1,26 +1,28 @@
 """The search loop: ask, run, record, tell. The log is its only state, and resuming is replay."""
 
 import dataclasses
-import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 
-from kerascnn import metrics, quiet, registry, training
+from kerascnn import training
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec, Value, value_of
 from tuning import summary
-from tuning.oracles import Ask, Oracle
+from tuning.asking import Asking
+from tuning.oracles import Ask
 from tuning.study import Study
 from tuning.trials import Progress, Trial, Trials, alike
 
-# Asks in a row answered by a configuration already tried before the space counts as exhausted.
-_DUPLICATES = 50
 # Points in a row that cannot be built before the search gives up.
 _INFEASIBLE = 100
 # Seconds between looks for runs that ended inside a call still under way.
 _POLL = 0.25
 
 Run = Callable[..., list[RunRecord]]
+
+
+class ImpossibleError(ValueError):
+    """The baseline, or the one configuration asked for, cannot be built."""
 
 
 class Search:
@@ -61,24 +63,16 @@ class Search:
         self._run = run
         self._watch = watch
         self._trials = Trials(study.spec)
+        versions = study.about.get("versions", {})
+        self._asking = Asking(study.spec, self._trials, versions) if study.spec.oracle else None
         self._pending: dict[Future[list[RunRecord]], tuple[Trial, list[RunSpec]]] = {}
         self._first: list[RunRecord] = []  # The first runs of this call, to tell broken code by.
         self.exhausted = False
 
-    @functools.cached_property
-    def _oracle(self) -> Oracle:
-        """The oracle, made when it is first needed: Keras Tuner takes seconds to import."""
-        with quiet.silenced():  # It may bring Keras and its backend.
-            entry = registry.load("tuning.oracles", self._spec.oracle)
-        oracle: Oracle = entry.oracle(
-            self._spec.space,
-            maximize=metrics.maximize(self._spec.objective),
-            seed=self._spec.seed,
-            epochs=self._spec.base.epochs,
-        )
-        if len(self._trials):
-            oracle.adopt(0, self._trials[0].point)
-        return oracle
+    @property
+    def infeasible(self) -> list[str]:
+        """Why points could not be built, one reason a point; they are not counted as trials."""
+        return self._trials.reasons()
 
     def __call__(self) -> None:
         """Runs the study to its end.
@@ -86,6 +80,7 @@ class Search:
         Raises:
             KeyboardInterrupt: After Ctrl-C; every finished run is in the log.
             RuntimeError: If the first runs fail alike, or nothing can be built.
+            ImpossibleError: If the baseline, or a point that was given, cannot be built.
             ValueError: If another process is writing the study, or its log does not replay.
             OSError: If the disk is full; the study is intact.
         """
@@ -105,27 +100,21 @@ class Search:
     def _replay(self) -> None:
         for line in self._study.log.lines():
             if line["kind"] == "ask":
-                self._replay_ask(line["trial"], line["point"])
+                self._enter(line["point"])
             elif line["kind"] == "run":
                 fields = {name: value for name, value in line.items() if name != "kind"}
                 self._take(RunRecord.from_json(fields))
             elif line["kind"] == "event" and line["name"] == "extended":
                 self._trials.trials, self._trials.seeds = line["trials"], line["seeds"]
 
-    def _replay_ask(self, number: int, point: Mapping[str, Value]) -> None:
-        if number and self._spec.oracle:
-            asked = self._ask(number)
-            if asked is None or asked.point != point:
-                before = self._study.about.get("versions", {}).get("keras-tuner")
-                now = training.versions("keras-tuner")["keras-tuner"]
-                raise ValueError(
-                    f"The oracle no longer asks what it asked as trial {number}: the study was "
-                    f"begun with keras-tuner {before}, this is {now}."
-                )
-        self._trials.enter(point)
+    def _enter(self, point: Mapping[str, Value]) -> Trial:
+        trial = self._trials.enter(point)
+        if self._asking is not None:
+            self._asking.asked(trial)
+        return trial
 
     def _extend(self) -> None:
-        if not self._spec.oracle:
+        if self._asking is None:
             return
         reach = {"trials": self._trials.trials, "seeds": self._trials.seeds}
         wanted = {name: max(reach[name], self._wanted[name]) for name in reach}
@@ -144,8 +133,8 @@ class Search:
                 self._submit(trial)
             if not self._pending:
                 return
-            if self._spec.oracle:
-                _ = self._oracle  # Imported while the first runs train.
+            if self._asking is not None and self._trials.feasible < self._trials.trials:
+                self._asking.prepare()
             wait(self._pending, timeout=_POLL, return_when=FIRST_COMPLETED)
             self._collect_finished()
             self._collect_done()
@@ -154,9 +143,9 @@ class Search:
         return len({trial.number for trial, _ in self._pending.values()})
 
     def _next(self) -> Trial | None:
-        if not self._spec.oracle:
+        if self._asking is None:
             return self._next_given()
-        ask = self._next_asked()
+        ask = self._next_asked(self._asking)
         return None if ask is None else self._begin(ask)
 
     def _next_given(self) -> Trial | None:
@@ -170,9 +159,9 @@ class Search:
     def _begin(self, ask: Ask) -> Trial:
         fields = {"trial": len(self._trials), **dataclasses.asdict(ask)}
         self._study.log.append("ask", fields)
-        return self._trials.enter(ask.point)
+        return self._enter(ask.point)
 
-    def _next_asked(self) -> Ask | None:
+    def _next_asked(self, asking: Asking) -> Ask | None:
         if (reason := self._trials.last_all_infeasible(_INFEASIBLE)) is not None:
             raise RuntimeError(f"{_INFEASIBLE} points in a row cannot be built. The last: {reason}")
         if self._trials.feasible >= self._trials.trials or self.exhausted:
@@ -180,18 +169,10 @@ class Search:
         if not len(self._trials):  # The baseline that every other must beat: the defaults.
             base = self._spec.base
             return Ask(point={name: value_of(base, name) for name in self._spec.space})
-        ask = self._ask(len(self._trials))
+        ask = asking.next()
         if ask is None and not self._pending:
             self.exhausted = True
         return ask
-
-    def _ask(self, number: int) -> Ask | None:
-        """Asks for a configuration not yet tried."""
-        for _ in range(_DUPLICATES):
-            ask = self._oracle.ask(number)
-            if ask is None or self._trials.find(ask.point) is None:
-                return ask
-        return None
 
     def _submit(self, trial: Trial) -> None:
         """Submits the runs that are missing, adopting those a worker finished unrecorded."""
@@ -219,7 +200,7 @@ class Search:
 
     def _parts(self, trial: Trial) -> int:
         """Into how many calls a trial's seeds go, so that no worker idles at start or end."""
-        if not self._spec.oracle:
+        if self._asking is None:
             return max(1, self._workers // (1 + len(self._points)))
         to_come = self._trials.trials - self._trials.feasible
         return self._workers if not trial.number else max(1, self._workers // (1 + to_come))
@@ -250,16 +231,22 @@ class Search:
             self._summarize(trial)
             self._trials.prune(self._study.folder, self._keep)
         self._watch(self._trials.progress())
+        self._refuse_the_impossible(trial, record)
         self._stop_if_code_is_broken(record)
+
+    def _refuse_the_impossible(self, trial: Trial, record: RunRecord) -> None:
+        """What the user set cannot be built: that is no point to skip."""
+        if record.status == "infeasible" and (self._asking is None or not trial.number):
+            raise ImpossibleError(f"The network cannot be built: {record.error}")
 
     def _take(self, record: RunRecord) -> None:
         if record.trial is None or record.spec.phase != "search":
             return
         trial = self._trials[record.trial]
         trial.runs[record.spec.repeat] = record
-        if self._spec.oracle and trial.complete and not trial.told:
+        if self._asking is not None and trial.complete and not trial.told:
             trial.told = True
-            self._oracle.tell(trial.number, trial.score(self._spec.objective))
+            self._asking.tell(trial, trial.score(self._spec.objective))
 
     def _summarize(self, trial: Trial) -> None:
         summary.write(

@@ -19,7 +19,7 @@ class Int:
 
     def __post_init__(self) -> None:
         if not (self.low <= self.high and self.step > 0):
-            raise ValueError(f"`low <= high` and `step > 0` must hold. Received: {self}")
+            raise ValueError(f"`low <= high` and `step > 0` must hold. Received: {text(self)}")
 
     @property
     def values(self) -> tuple[int, ...]:
@@ -39,9 +39,9 @@ class Float:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high):
-            raise ValueError(f"`low <= high` must hold, both finite. Received: {self}")
+            raise ValueError(f"`low <= high` must hold, both finite. Received: {text(self)}")
         if self.log and not self.low > 0:
-            raise ValueError(f"`low > 0` must hold on a log scale. Received: {self}")
+            raise ValueError(f"`low > 0` must hold on a log scale. Received: {text(self)}")
 
     @property
     def values(self) -> tuple[float, ...] | None:
@@ -98,7 +98,7 @@ def nth(space: Space, index: int) -> dict[str, Value]:
     return {name: point[name] for name in space}
 
 
-def parse(text: str, default: Value | None = None) -> Domain:
+def parse(typed: str, default: Value | None = None) -> Domain:
     """Reads a domain as typed: "8:64:8", "1e-4:1e-1:log", "0.0:0.5" or "max,average".
 
     Whole numbers make an `Int` unless `default`, the setting's own, is a float.
@@ -106,9 +106,9 @@ def parse(text: str, default: Value | None = None) -> Domain:
     Raises:
         ValueError: If it is none of these.
     """
-    low, colon, rest = text.partition(":")
+    low, colon, rest = typed.partition(":")
     if not colon:
-        return Choice(*(_like(scalar(word), default) for word in text.split(",")))
+        return Choice(*(_like(scalar(word), default) for word in typed.split(",")))
     high, _, step = rest.partition(":")
     ends = scalar(low), scalar(high)
     try:
@@ -121,7 +121,7 @@ def parse(text: str, default: Value | None = None) -> Domain:
         if "must hold" in str(error):
             raise
         raise ValueError(
-            f"Expected low:high, low:high:step, low:high:log or a,b,c. Received: {text!r}"
+            f"Expected low:high, low:high:step, low:high:log or a,b,c. Received: {typed!r}"
         ) from None
 
 
@@ -137,16 +137,16 @@ def text(domain: Domain) -> str:
     return f"{domain.low}:{domain.high}" + (f":{domain.step}" if domain.step != 1 else "")
 
 
-def scalar(text: str) -> Value:
+def scalar(typed: str) -> Value:
     """Reads one value as typed: an int, a float, true or false, else a string."""
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
+    if typed.lower() in ("true", "false"):
+        return typed.lower() == "true"
     for kind in (int, float):
         try:
-            return kind(text)
+            return kind(typed)
         except ValueError:
             continue
-    return text
+    return typed
 
 
 def to_json(domain: Domain) -> dict[str, object]:

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import hashlib
+import io
 import json
 import re
 from collections.abc import Mapping
@@ -57,11 +58,14 @@ class SearchSpec:
                 raise ValueError(f"`{name} >= 1` must hold. Received: {getattr(self, name)}")
         if self.seed < 0:
             raise ValueError(f"`seed >= 0` must hold. Received: {self.seed}")
-        if metrics.split_name(self.objective)[0] == "test":
+        known = [f"val_{name}" for name in metrics.DIRECTIONS]
+        if self.objective in metrics.names() and self.objective not in known:
             raise ValueError(
-                f"The test set is not read during a search. Received: {self.objective!r}, "
-                "expected a metric that starts with val_"
+                "A search sees the validation part only. Expected one of: "
+                f"{', '.join(known)}. Received: {self.objective!r}"
             )
+        if self.objective not in known:
+            raise ValueError(registry.unknown("objectives", self.objective, known))
 
     @property
     def varied(self) -> tuple[str, ...]:
@@ -165,12 +169,22 @@ def _is_empty(folder: Path) -> bool:
 
 def differences(ours: SearchSpec, theirs: SearchSpec) -> list[str]:
     """Returns what makes them two studies, a phrase each; empty if they are one."""
+    if bool(ours.oracle) != bool(theirs.oracle):
+        made = {True: "`search`", False: "`train`"}
+        return [f"it was made by {made[bool(ours.oracle)]}, not by {made[bool(theirs.oracle)]}"]
     old, new = ours.identity(), theirs.identity()
-    return [
-        f"{name} is {old.get(name)!r} there, {new.get(name)!r} here"
-        for name in sorted({*old, *new})
-        if old.get(name) != new.get(name)
-    ]
+    changed = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+    if "fingerprint" in changed:
+        changed.remove("fingerprint")
+        there, here = (Path(spec.base.dataset).name for spec in (ours, theirs))
+        if there == here:
+            there, here = (spec.base.fingerprint[:8] for spec in (ours, theirs))
+        return [f"the data are {there} there, {here} here", *_phrases(changed, old, new)]
+    return _phrases(changed, old, new)
+
+
+def _phrases(names: list[str], old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    return [f"{name} is {old.get(name)!r} there, {new.get(name)!r} here" for name in names]
 
 
 def default_name(spec: SearchSpec) -> str:
@@ -223,10 +237,9 @@ def save_labels(folder: Path, part: str, labels: "npt.NDArray[np.int32]") -> Non
 
     path = folder / f"labels-{part}.npy"
     if not path.exists():
-        beside = path.with_name(f".{path.name}")
-        with open(beside, "wb") as file:
-            np.save(file, labels)
-        beside.replace(path)
+        content = io.BytesIO()
+        np.save(content, labels)
+        write_file(path, content.getvalue())
 
 
 def _last_written(folder: Path) -> float:

@@ -110,6 +110,11 @@ class Trials:
         """How many trials count: those whose network can be built, as far as is known."""
         return sum(not trial.infeasible for trial in self._all)
 
+    def reasons(self) -> list[str]:
+        """Returns why trials could not be built, one reason a trial."""
+        runs = [list(trial.runs.values()) for trial in self._all if trial.infeasible]
+        return [ended[0].error for ended in runs]
+
     def last_all_infeasible(self, count: int) -> str | None:
         """Returns why, if the last `count` trials could not be built."""
         last = self._all[-count:]

@@ -35,10 +35,19 @@ def test_unknown_name_lists_the_valid_ones_and_the_closest() -> None:
         registry.load("kerascnn.models", "vg")
 
 
-@pytest.mark.parametrize("name", ["gone.py", "no.such.module", "", "../vgg"])
+@pytest.mark.parametrize("name", ["no.such.module", "", "../vgg"])
 def test_what_is_not_there_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="Expected one of"):
         registry.load("kerascnn.models", name)
+
+
+def test_a_file_that_is_not_there_or_not_python_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"There is no file 'gone\.py'"):
+        registry.load("kerascnn.models", "gone.py")
+    path = tmp_path / "odd.py"
+    path.write_text("def build(:")
+    with pytest.raises(ValueError, match=r"odd\.py is not valid Python: invalid syntax .*line 1"):
+        registry.keywords("kerascnn.models", str(path), "build")
 
 
 def test_own_file_is_an_entry(own: Path) -> None:

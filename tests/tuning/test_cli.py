@@ -64,8 +64,8 @@ SMALL = ("--executor", "serial", "--epochs", "1", "--set", "train_size=100")
         (["search", "--seeds", "x"], "Invalid value for '--seeds': 'x'"),
         (["search", "--workers", "0"], "Invalid value for '--workers': 0"),
         (["search", "--threads", "0"], "Invalid value for '--threads': 0"),
-        (["search", "--objective", "val_acc"], "No 'val_acc' in metrics. .*'val_accuracy'?"),
-        (["search", "--objective", "test_accuracy"], "The test set is not read during a search"),
+        (["search", "--objective", "val_acc"], "No 'val_acc' in objectives. .*'val_accuracy'?"),
+        (["search", "--objective", "test_accuracy"], "A search sees the validation part only"),
         (["search", "--study", "a b"], "A study's name is letters"),
         (["search", "cnn", "digits", "more"], "Got unexpected extra argument"),
         (["train"], "Missing argument 'FAMILY'"),
@@ -73,11 +73,11 @@ SMALL = ("--executor", "serial", "--epochs", "1", "--set", "train_size=100")
             ["train", "vgg", "--preset", "vgg12"],
             "No 'vgg12' in the presets of vgg. .*Did you mean 'vgg19'?",
         ),
-        (["train", "gone.py"], "No 'gone.py' in models"),
+        (["train", "gone.py"], "There is no file 'gone.py'"),
         (["compare"], "No study under .*runs. Start one with: search"),
         (["compare", "gone"], "No study 'gone': there is none under"),
-        (["list", "family"], "No 'family' in rooms. .* Did you mean 'families'?"),
-        (["list", "spaces", "vg"], "No 'vg' in spaces"),
+        (["list", "family"], "No 'family' in what can be listed. .* Did you mean 'families'?"),
+        (["list", "spaces", "vg"], "No 'vg' in models"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -182,7 +182,7 @@ def test_a_study_of_another_search_is_refused(main: Main) -> None:
     main("train", "linear", "synthetic", "--study", "one", *SMALL)
     code, _, err = main("train", "linear", "digits", "--study", "one", *SMALL)
     assert code == 2
-    assert "runs/one holds another study: fingerprint is" in err
+    assert "runs/one holds another study: the data are synthetic there, digits here." in err
 
 
 def test_a_study_being_written_is_refused(main: Main) -> None:

@@ -170,10 +170,18 @@ def test_infeasible_points_do_not_depend_on_workers(tmp_path: Path) -> None:
 
 
 def test_a_search_where_nothing_fits_gives_up(tmp_path: Path) -> None:
-    spec = dataclasses.replace(SPEC, space={"learning_rate": Float(1e-4, 1e-1)}, seeds=1)
-    spec = dataclasses.replace(spec, base=BASE.configure({"depth": 3}))
-    study = begin(tmp_path / "s", spec)
+    space = {"learning_rate": Float(1e-4, 1e-1), "depth": Int(3, 3)}
+    study = begin(tmp_path / "s", dataclasses.replace(SPEC, space=space, seeds=1))
     with pytest.raises(RuntimeError, match=r"100 points in a row cannot be built.*Too deep"):
+        in_one(study, run=fake.infeasible_run)
+
+
+def test_a_baseline_that_cannot_be_built_is_refused(tmp_path: Path) -> None:
+    spec = dataclasses.replace(
+        SPEC, base=BASE.configure({"depth": 3}), space={"filters": Int(1, 9)}
+    )
+    study = begin(tmp_path / "s", spec)
+    with pytest.raises(ValueError, match=r"The network cannot be built: Too deep\."):
         in_one(study, run=fake.infeasible_run)
 
 
@@ -196,6 +204,13 @@ def test_more_trials_and_seeds_extend_a_study(tmp_path: Path) -> None:
     assert essence(study)[1] == essence(whole)[1]
 
 
+def test_a_finished_study_needs_no_oracle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = begin(tmp_path / "s")
+    in_one(study)
+    monkeypatch.setattr("kerascnn.registry.load", None)
+    in_one(study)
+
+
 def test_a_log_that_does_not_replay_is_refused(tmp_path: Path) -> None:
     study = begin(tmp_path / "s")
     in_one(study)
@@ -206,7 +221,7 @@ def test_a_log_that_does_not_replay_is_refused(tmp_path: Path) -> None:
     lines[asks[0]] = json.dumps(line)
     study.log.path.write_text("\n".join(lines) + "\n")
     with pytest.raises(ValueError, match=r"asked as trial 2.*keras-tuner 1, this is 1\.\d"):
-        in_one(study)
+        in_one(study, trials=7)
 
 
 def test_an_interrupt_keeps_what_had_ended(tmp_path: Path) -> None:

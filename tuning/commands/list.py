@@ -31,7 +31,7 @@ def command(room: str | None, entry: str | None, as_json: bool) -> None:
     left out, all of them. ENTRY shows one in full.
     """
     if room is not None and room not in ROOMS:
-        raise ValueError(registry.unknown("rooms", room, ROOMS))
+        raise ValueError(registry.unknown("what can be listed", room, ROOMS))
     if room is not None and entry is not None:
         found = _settings(room, entry)
         _print(found if as_json else [f"{k:<16} {v}" for k, v in found.items()], as_json)
@@ -56,10 +56,12 @@ def _about(room: str, name: str) -> str:
 
 
 def _settings(room: str, entry: str) -> dict[str, object]:
-    registry.source_file(ROOMS[room], entry)
     if room == "spaces":
-        space = registry.load(ROOMS[room], entry).SPACE
-        return {name: text(domain) for name, domain in space.items()}
+        from tuning import plan
+
+        registry.source_file(ROOMS["families"], entry)
+        return {name: text(domain) for name, domain in plan.space_of(entry, {}, {}).items()}
+    registry.source_file(ROOMS[room], entry)
     if room == "families":
         return registry.keywords(ROOMS[room], entry, "build")
     return {entry: registry.summary(ROOMS[room], entry)}
