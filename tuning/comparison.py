@@ -70,6 +70,7 @@ class Board:
         split: The part it was measured on.
         rows: Best mean first; those without a mean last.
         undecided: How many others cannot be told from the leader; None with one seed.
+        failures: Why runs failed: the last line of the first error of each configuration.
     """
 
     study: str
@@ -77,6 +78,7 @@ class Board:
     split: str
     rows: tuple[Row, ...]
     undecided: int | None
+    failures: Mapping[str, str]
 
     def to_json(self) -> dict[str, Any]:
         """Returns what `compare --json` prints."""
@@ -116,7 +118,8 @@ def compare(study: Study, metric: str | None = None, split: str | None = None) -
         raise ValueError(_why_nothing(study, groups, metrics.prefix_of(part) + name))
     better = metrics.DIRECTIONS[name]
     rows.sort(key=lambda row: _rank(row, better))
-    return _with_best_set(study, rows, part, name)
+    failures = {config: _reason(runs) for config, runs in groups.items() if _reason(runs)}
+    return _with_best_set(study, rows, part, name, failures)
 
 
 def resolve(study: Study, metric: str | None, split: str | None) -> tuple[str, str]:
@@ -142,11 +145,15 @@ def resolve(study: Study, metric: str | None, split: str | None) -> tuple[str, s
 
 def _why_nothing(study: Study, groups: Mapping[str, Sequence[RunRecord]], full: str) -> str:
     runs = [run for group in groups.values() for run in group]
-    failed = [run for run in runs if run.status == "failed"]
-    if len(failed) < len(runs):
+    if any(run.status != "failed" for run in runs):
         return f"No run of {study.folder} has {full}."
-    reason = failed[0].error.strip().splitlines()[-1]
-    return f"All {len(runs)} runs of {study.folder} failed. The first: {reason}"
+    return f"Every run of {study.folder} failed ({len(runs)}). The first: {_reason(runs)}"
+
+
+def _reason(runs: Sequence[RunRecord]) -> str:
+    """Returns the last line of the first error, or ""."""
+    errors = [run.error.strip() for run in runs if run.status == "failed"]
+    return errors[0].splitlines()[-1] if errors else ""
 
 
 def _rank(row: Row, maximize: bool) -> tuple[bool, float, int]:
@@ -213,7 +220,9 @@ def _value(spec: RunSpec, point: Any, name: str) -> Value:
         return point[name]  # type: ignore[no-any-return]
 
 
-def _with_best_set(study: Study, rows: list[Row], part: str, name: str) -> Board:
+def _with_best_set(
+    study: Study, rows: list[Row], part: str, name: str, failures: Mapping[str, str]
+) -> Board:
     ranked = [row for row in rows if row.mean is not None]
     groups = [row.values for row in ranked]
     undecided = None
@@ -226,4 +235,11 @@ def _with_best_set(study: Study, rows: list[Row], part: str, name: str) -> Board
                 dataclasses.replace(row, in_best_set=flags.get(row.config_id, False))
                 for row in rows
             ]
-    return Board(study=study.name, metric=name, split=part, rows=tuple(rows), undecided=undecided)
+    return Board(
+        study=study.name,
+        metric=name,
+        split=part,
+        rows=tuple(rows),
+        undecided=undecided,
+        failures=failures,
+    )

@@ -13,17 +13,18 @@ from scipy import stats
 Values = Sequence[float] | npt.NDArray[np.float64]
 Interval = tuple[float, float]
 
-# Mean squares below this are rounding, not variation.
+# What is below this is rounding, not variation.
 _TINY = 1e-12
 
 
 def t_interval(values: Values, confidence: float = 0.95) -> Interval | None:
     """Returns Student's interval of the mean of `values` (runs,): other seeds, the same images.
 
-    None for fewer than two values. It holds at 3 to 30 runs, where a bootstrap does not.
+    None for fewer than two values, or where they do not vary: an interval of no width would be
+    false certainty. It holds at 3 to 30 runs, where a bootstrap does not.
     """
     x = np.asarray(values, np.float64)
-    if len(x) < 2:
+    if len(x) < 2 or np.ptp(x) < _TINY:
         return None
     half = stats.t.ppf(0.5 + confidence / 2, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
     return float(x.mean() - half), float(x.mean() + half)
@@ -38,11 +39,11 @@ def sd(values: Values) -> float | None:
 def sd_interval(values: Values, confidence: float = 0.95) -> Interval | None:
     """Returns the chi-squared interval of the standard deviation between runs (runs,).
 
-    None for fewer than two values. It assumes normal values and is wide: 0.5 to 6 times the
-    standard deviation at three runs.
+    None for fewer than two values, or where they do not vary. It assumes normal values and is
+    wide: 0.5 to 6 times the standard deviation at three runs.
     """
     spread = sd(values)
-    if spread is None:
+    if spread is None or spread < _TINY:
         return None
     df = len(values) - 1
     tail = (1 - confidence) / 2
@@ -58,19 +59,21 @@ def new_data_interval(scores: npt.NDArray[np.float64], confidence: float = 0.95)
         confidence: Nominal coverage.
 
     The two-way random-effects standard error sqrt((MS_run + MS_image - MS_error) / (runs images))
-    with Satterthwaite's degrees of freedom. None for fewer than two runs or images.
+    with Satterthwaite's degrees of freedom. None for fewer than two runs or images, or where
+    nothing varies.
     """
     runs, images = scores.shape
-    if runs < 2 or images < 2:
+    if runs < 2 or images < 2 or np.ptp(scores) < _TINY:
         return None
     run, image, error = mean_squares(scores)
-    total = run + image - error
-    if total <= run:  # The seeds' part alone is the least it can be.
-        total, df = run, float(runs - 1)
-    else:
+    total, df = run, float(runs - 1)  # The seeds' part alone is the least it can be.
+    if run + image - error > run:
+        total = run + image - error
         image_df, error_df = images - 1, (runs - 1) * (images - 1)
         parts = run**2 / (runs - 1) + image**2 / image_df + error**2 / error_df
         df = max(1.0, total**2 / parts)
+    if total < _TINY:
+        return None
     half = stats.t.ppf(0.5 + confidence / 2, df) * np.sqrt(total / (runs * images))
     return float(scores.mean() - half), float(scores.mean() + half)
 

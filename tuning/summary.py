@@ -35,7 +35,7 @@ _SUMMARY = {
 # Settings the HParams page opens with; without a word from us it takes the first by the alphabet.
 _COLUMNS = 5
 # Characters; a folder's name may have 255.
-_LONGEST_LABEL = 200
+_LONGEST_LABEL = 80
 
 
 def describe(folder: Path, spec: SearchSpec) -> None:
@@ -126,8 +126,8 @@ def folder_of(folder: Path, spec: RunSpec, seeds: int) -> Path:
 def label(shown: Mapping[str, Value]) -> str:
     """Returns "depth=3,learning_rate=0.00123": a folder's name that can be read; "" for nothing."""
     parts: list[str] = []
-    for name, value in shown.items():
-        parts.append(f"{name}={_short(value)}")
+    for name in _most_telling_first(shown):
+        parts.append(f"{name}={_short(shown[name])}")
         if len(",".join(parts)) > _LONGEST_LABEL:
             parts.pop()  # Never within a value: it would read as another.
             break
@@ -185,8 +185,9 @@ def _final(finished: Sequence[RunRecord], failed: int, objective: str) -> tuple[
     found: dict[str, float] = {"n": len(finished), "failed": failed}
     if values:
         found["mean"] = statistics.fmean(values)
-    if interval := _interval(values):
+    if len(values) > 1:
         found["sd"] = statistics.stdev(values)
+    if interval := _interval(values):
         found["interval_low"], found["interval_high"] = interval
     epoch = max((record.epoch for record in finished), default=0)
     return epoch, [events.scalar(f"summary/{name}", found[name]) for name in sorted(found)]

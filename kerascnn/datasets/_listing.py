@@ -99,7 +99,7 @@ def _entries(folder: Path) -> tuple[list[str], list[str]]:
     files: list[str] = []
     with os.scandir(folder) as entries:
         for entry in entries:
-            if not entry.name.startswith("."):
+            if not _is_hidden(entry.name):
                 (folders if entry.is_dir() else files).append(entry.name)
     return sorted(folders), sorted(files)
 
@@ -138,7 +138,7 @@ def _images(root: Path, folder: str, label: int, is_test: bool, passed: _Passed)
     found = []
     with os.scandir(root / folder) as entries:
         for entry in entries:
-            if entry.name.startswith("."):
+            if _is_hidden(entry.name):
                 continue
             if entry.is_dir():
                 passed.folders.append(entry.name)
@@ -160,3 +160,8 @@ def _images(root: Path, folder: str, label: int, is_test: bool, passed: _Passed)
 
 def _is_image(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
+
+
+def _is_hidden(name: str) -> bool:
+    """Returns whether a file or folder is not the user's: macOS adds one to its zip archives."""
+    return name.startswith(".") or name == "__MACOSX"

@@ -60,7 +60,12 @@ def write(data: Images, folder: Path, *, image_size: int, what: str) -> None:
         "class_names": list(class_names),
         "scale": scale,
         "offset": offset,
-        "notes": [*data.notes, *notes, *_dark(images), *_unbalanced(labels, class_names)],
+        "notes": [
+            *data.notes,
+            *notes,
+            *_scaled(images, scale, offset),
+            *_unbalanced(labels, class_names),
+        ],
         "pixels": _pixels.digest_of(images),
     }
     _save(folder / "labels.npy", labels)
@@ -125,7 +130,10 @@ def _check_test_classes(
         )
 
 
-def _dark(images: np.ndarray) -> tuple[str, ...]:
+def _scaled(images: np.ndarray, scale: float, offset: float) -> tuple[str, ...]:
+    if (scale, offset) not in ((1.0, 0.0), (1 / 255, 0.0)):
+        low, high = -offset / scale, (1 - offset) / scale
+        return (f"Pixels from {low:g} to {high:g} are scaled to 0 to 1.",)
     if images.dtype != np.uint8 or images.max() >= _DARK:
         return ()
     return (

@@ -10,6 +10,7 @@ of the most probable class. The card lies in `assets.extra/`, which TensorFlow l
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -121,4 +122,5 @@ def _without_xla() -> Iterator[None]:
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return re.sub(r"^\{\{.*?\}\} ", "", line)  # Which node of the graph says it.

@@ -100,7 +100,7 @@ def test_a_path_to_a_module_is_a_dataset(tmp_path: Path) -> None:
     path.write_text(MODULE)
     data = datasets.load(str(path))
     assert data.class_names == ("a", "b")
-    assert data.notes == ("Hi.",)
+    assert data.notes == ("Hi.", "Pixels from -3.99759 to 3.98454 are scaled to 0 to 1.")
     assert data.images.dtype == np.float32
     assert data.scale == pytest.approx(1 / 8, rel=0.05)
     # Stretched over the whole of the training images, as there is no test set to keep out.

@@ -221,5 +221,5 @@ def test_ctrl_c_says_how_to_go_on(main: Main, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(launch, "run", interrupt)
     code, _, err = main("train", "linear", "synthetic", *SMALL)
     assert code == 130
-    assert "0 finished runs are kept in runs/linear-synthetic-" in err
+    assert "0 runs are kept in runs/linear-synthetic-" in err
     assert "Traceback" not in err

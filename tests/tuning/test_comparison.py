@@ -58,6 +58,7 @@ def test_rows_hold_mean_spread_and_failures_best_first(tmp_path: Path) -> None:
     assert (second.n, second.failed, second.mean) == (2, 1, pytest.approx(0.85))
     assert (last.n, last.failed, last.mean) == (1, 2, None)
     assert best.seconds == 2
+    assert board.failures == {second.config_id: "No.", last.config_id: "No."}
 
 
 def test_fewer_is_better_for_a_loss(tmp_path: Path) -> None:
@@ -142,7 +143,7 @@ def test_metrics_are_asked_for_in_several_words(
 def test_nothing_to_compare_is_said(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="has ended yet"):
         comparison.compare(begin(tmp_path / "none", []))
-    with pytest.raises(ValueError, match=r"All 2 runs of .* failed\. The first: No\."):
+    with pytest.raises(ValueError, match=r"Every run of .* failed \(2\)\. The first: No\."):
         comparison.compare(begin(tmp_path / "failed", [record(8, i, None) for i in range(2)]))
     with pytest.raises(ValueError, match=r"No run of .* has test_accuracy"):
         comparison.compare(begin(tmp_path / "some", [record(8, 0, 0.5)]), split="test")

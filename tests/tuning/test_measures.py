@@ -43,8 +43,10 @@ def test_one_run_has_no_variance() -> None:
     assert measures.sd_floor(one) is None
 
 
-def test_constant_runs_have_intervals_of_no_width_on_the_same_images() -> None:
-    assert measures.t_interval([0.9, 0.9, 0.9]) == pytest.approx((0.9, 0.9))
+def test_without_variation_there_is_no_interval() -> None:
+    assert measures.t_interval([0.9, 0.9, 0.9]) is None
+    assert measures.sd_interval([0.9, 0.9, 0.9]) is None
+    assert measures.new_data_interval(np.ones((3, 4))) is None
     low, high = measures.new_data_interval(np.tile([1.0, 0, 1, 1], (3, 1))) or (0, 0)
     assert low < 0.75 < high
 

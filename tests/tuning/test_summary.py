@@ -238,7 +238,7 @@ def test_its_label_can_be_read(tmp_path: Path) -> None:
         ({}, ""),
         ({"learning_rate": 0.00123456, "depth": 3}, "learning_rate=0.00123,depth=3"),
         ({"family": "../my nets/a.py", "bias": True}, "family=.._my_nets_a.py,bias=True"),
-        ({f"name{i}": 10**9 for i in range(99)}, ",".join(f"name{i}={10**9}" for i in range(11))),
+        ({f"name{i}": 10**9 for i in range(99)}, ",".join(f"name{i}={10**9}" for i in range(4))),
     ],
 )
 def test_labels_are_names_of_folders(shown: dict[str, Any], expected: str) -> None:

@@ -41,6 +41,8 @@ def show(board: "Board") -> None:
         click.echo(f"{line}{_GAP}{text}".rstrip() if beside else line.rstrip())
         if not beside:
             click.echo(textwrap.indent(textwrap.fill(text, (width or 80) - 4), "    "))
+    for config, reason in board.failures.items():
+        click.echo(f"{config[:6]} failed: {reason}")
     click.echo(_verdict(board))
 
 
@@ -103,7 +105,9 @@ def _verdict(board: "Board") -> str:
         return "One seed shows no variance: nothing can be told apart. Try more: --seeds 3."
     if not others:
         return f"One configuration, {leader.n} seeds."
+    counts = sorted({row.n for row in board.rows if row.mean is not None})
+    seeds = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
     told = f"{board.undecided} of {others} others cannot be told from the leader"
     if leader.in_best_set is not None:
         return f"* the best-set: it holds the best with 95 % confidence; {told}."
-    return f"With {leader.n} seeds {told}. More seeds tell more: --seeds 5."
+    return f"With {seeds} seeds {told}. More seeds tell more: --seeds 5."

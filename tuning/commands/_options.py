@@ -79,7 +79,7 @@ _RUN_OPTIONS = (
     ),
     click.option(
         "--image-size",
-        type=click.IntRange(1),
+        type=click.IntRange(1, 2048),
         help="Resize images to this many pixels a side.  [default: folders: the median side, "
         "at most 64; else as they are]",
     ),
@@ -123,11 +123,12 @@ def family_and_dataset(family: str | None, dataset: str | None) -> tuple[str, st
 
 
 def _is_data(text: str) -> bool:
-    if text in registry.names("kerascnn.models"):
+    families = registry.names("kerascnn.models")
+    datasets = registry.names("kerascnn.datasets")
+    if text in families:
         return False
-    return (
-        text.endswith(".npz") or Path(text).is_dir() or text in registry.names("kerascnn.datasets")
-    )
+    meant = registry.closest(text, (*families, *datasets))
+    return text.endswith((".npz", "/")) or Path(text).is_dir() or meant in datasets
 
 
 def ask_without_a_backend(executor: str, backend: str | None) -> str | None:

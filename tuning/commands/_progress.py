@@ -2,8 +2,12 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from tuning.trials import Progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Watch = Callable[[Progress], None]
 
@@ -25,22 +29,35 @@ def watching(objective: str, *, quiet: bool = False) -> Iterator[Watch]:
         with _bar(console, objective) as watch:
             yield watch
     else:
-        yield lambda progress: console.print(_words(progress, objective), soft_wrap=True)
+        yield _lines(console, objective)
+
+
+def _lines(console: "Console", objective: str) -> Watch:
+    """Returns what prints a line whenever another run has ended."""
+    last = 0
+
+    def watch(progress: Progress) -> None:
+        nonlocal last
+        if progress.ended != last:
+            last = progress.ended
+            console.print(_words(progress, objective), soft_wrap=True)
+
+    return watch
 
 
 @contextlib.contextmanager
-def _bar(console: "object", objective: str) -> Iterator[Watch]:
+def _bar(console: "Console", objective: str) -> Iterator[Watch]:
     from rich import progress as bars
 
     columns = (
-        bars.TextColumn("{task.completed}/{task.total} runs"),
         bars.BarColumn(),
         bars.TextColumn("{task.description}"),
         bars.TimeElapsedColumn(),
-        bars.TextColumn("left"),
+        bars.TextColumn("gone,"),
         bars.TimeRemainingColumn(),
+        bars.TextColumn("left"),
     )
-    with bars.Progress(*columns, console=console) as bar:  # type: ignore[arg-type]
+    with bars.Progress(*columns, console=console) as bar:
         task = bar.add_task("starting workers", total=None)
 
         def watch(progress: Progress) -> None:
@@ -48,7 +65,7 @@ def _bar(console: "object", objective: str) -> Iterator[Watch]:
                 task,
                 completed=progress.ended,
                 total=progress.planned,
-                description=_best(progress, objective),
+                description=_words(progress, objective),
             )
 
         yield watch

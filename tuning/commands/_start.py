@@ -1,15 +1,19 @@
 """What `search` and `train` say before and, if they are stopped, after."""
 
 import contextlib
+import errno
 from collections.abc import Iterator
 
 import click
 
+from kerascnn import training
 from tuning.study import Study
 
 
 def introduce(study: Study) -> None:
     """Says on stderr which study runs on which data, and what is odd about the data."""
+    with study.log:  # Another process may be writing it: that is said first, and alone.
+        ended = sum(1 for _ in study.log)
     data = study.about["data"]
     height, width, channels = data["input_shape"]
     counts = ", ".join(f"{count} {part}" for part, count in data["parts"].items())
@@ -20,21 +24,43 @@ def introduce(study: Study) -> None:
     )
     for note in data["notes"]:
         click.echo(note, err=True)
-    ended = sum(1 for _ in study.log)
     if ended:
-        click.echo(f"{ended} runs are there already; going on from them.", err=True)
+        click.echo(f"{_runs(ended)} there already; going on from there.", err=True)
+        for changed in _other_versions(study):
+            click.echo(changed, err=True)
 
 
 @contextlib.contextmanager
 def explaining_a_stop(study: Study) -> Iterator[None]:
-    """Says on Ctrl-C what is kept and how to go on."""
+    """Says on Ctrl-C, or when the disk is full, what is kept and how to go on."""
     try:
         yield
     except KeyboardInterrupt:
-        ended = sum(1 for _ in study.log)
-        click.echo(
-            f"\n{ended} finished runs are kept in {study.folder}. "
-            "The same command goes on from there.",
-            err=True,
-        )
+        click.echo(f"\n{_kept(study)}", err=True)
         raise
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        words = f"No space left on the disk of {study.folder}. {_kept(study)}"
+        raise OSError(words) from None
+
+
+def _kept(study: Study) -> str:
+    ended = sum(1 for _ in study.log)
+    return f"{_runs(ended)} kept in {study.folder}. The same command goes on from there."
+
+
+def _runs(count: int) -> str:
+    return "1 run is" if count == 1 else f"{count} runs are"
+
+
+def _other_versions(study: Study) -> list[str]:
+    """Returns a sentence for each package of another version than the study was begun with."""
+    before = study.about.get("versions", {})
+    now = training.versions(*before)
+    return [
+        f"The study was begun with {name} {before[name] or 'not installed'}, this is "
+        f"{now[name] or 'none'}: new runs may not compare with the old."
+        for name in before
+        if before[name] != now[name]
+    ]

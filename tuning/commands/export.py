@@ -42,10 +42,11 @@ def command(
     from tuning import comparison, exporting
     from tuning.study import find
 
+    registry.source_file("kerascnn.exporters", format)
     found = find(study)
     if study is None:
         click.echo(f"Study {found.folder}", err=True)
-    chosen = config or comparison.compare(found).rows[0].config_id
+    chosen = config if config is not None else comparison.compare(found).rows[0].config_id
     target = path or found.folder / "export" / "1"
     result = exporting.export(found, chosen, target, format=format)
     click.echo(json.dumps(result) if as_json else _told(result))

@@ -84,6 +84,8 @@ def command(
         )
     if done.exhausted:
         click.echo("The space is exhausted: every point in it was tried.", err=True)
+    if reasons := done.infeasible:
+        click.echo(f"{len(reasons)} points could not be built. The last: {reasons[-1]}", err=True)
     board = comparison.compare(study)
     if as_json:
         click.echo(json.dumps(board.to_json()))
