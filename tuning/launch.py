@@ -94,7 +94,7 @@ def run(
 ) -> Search:
     """Runs a study to its end; see `search` for the arguments."""
     spec = begun.spec
-    fresh = not begun.log.path.exists()
+    fresh = not any(True for _ in begun.log.lines())
     calls = (seeds or spec.seeds) * (len(points) if points else trials or spec.trials)
     if executor == "serial":
         workers = workers or 1

@@ -123,6 +123,17 @@ def test_train_compare_and_again(main: Main) -> None:
     assert len(list(study.find().log)) == 2
 
 
+def test_a_network_that_cannot_be_built_leaves_no_study(main: Main, tmp_path: Path) -> None:
+    arguments = ("train", "cnn", "synthetic", "--study", "one", *SMALL)
+    code, _, err = main(*arguments, "--set", "filters=0")
+    assert code == 2
+    assert "The network cannot be built: `filters >= 1` must hold. Received: 0" in err
+    assert not (tmp_path / "runs" / "one").exists()
+    assert main(*arguments)[0] == 0
+    assert main(*arguments, "--set", "filters=0")[0] == 2
+    assert len(list(study.find("one").log)) == 2
+
+
 def test_several_train_commands_share_a_study(main: Main) -> None:
     for family in ("linear", "mlp"):
         code, out, err = main("train", family, "synthetic", "--study", "both", *SMALL)
