@@ -66,7 +66,8 @@ class Asking:
 
     def _replay(self, oracle: Oracle, number: int) -> None:
         point = self._trials[number].point
-        if not number:  # The baseline is nobody's ask.
+        # The baseline is nobody's ask.
+        if not number or not oracle.asks_again:
             oracle.adopt(number, point)
             return
         ask = self._ask(oracle, number)

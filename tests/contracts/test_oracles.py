@@ -105,3 +105,43 @@ def test_random_search_depends_on_its_seed() -> None:
 def test_random_search_goes_past_keras_tuners_limits() -> None:
     """Its default ends a search after 10 trials, or after 20 collisions."""
     assert len(points(make("random_search", {"filters": Int(1, 60)}), 100)) == 60
+
+
+def test_bayesian_learns_from_scores_and_shuns_failures() -> None:
+    """On a hill with a cliff, its asks after the random ones are nearer the top than they were."""
+    space: Space = {"x": Float(0.0, 1.0), "y": Float(0.0, 1.0)}
+    oracle = make("bayesian", space)
+    distances = []
+    for trial in range(1, 19):
+        ask = oracle.ask(trial)
+        assert ask is not None
+        x, y = float(ask.point["x"]), float(ask.point["y"])
+        distances.append(abs(x - 0.7) + abs(y - 0.3))
+        oracle.tell(trial, None if x < 0.2 else 1 - (x - 0.7) ** 2 - (y - 0.3) ** 2)
+    assert sum(distances[10:]) / 8 < sum(distances[:10]) / 10 / 2
+
+
+def test_bayesian_asks_apart_while_others_run() -> None:
+    space: Space = {"x": Float(0.0, 1.0)}
+    oracle = make("bayesian", space)
+    for trial in range(1, 12):
+        ask = oracle.ask(trial)
+        assert ask is not None
+        oracle.tell(trial, float(ask.point["x"]))
+    running = [oracle.ask(trial) for trial in (12, 13, 14)]
+    assert len({ask.point["x"] for ask in running if ask}) == 3
+
+
+def test_bayesian_continues_by_adoption_past_its_random_phase() -> None:
+    first = make("bayesian", ENDLESS)
+    told = []
+    for trial in range(1, 14):
+        ask = first.ask(trial)
+        assert ask is not None
+        first.tell(trial, trial % 5 / 5)
+        told.append(ask.point)
+    again = make("bayesian", ENDLESS)
+    for trial, point in enumerate(told, start=1):
+        again.adopt(trial, point)
+        again.tell(trial, trial % 5 / 5)
+    assert again.ask(14) == first.ask(14)

@@ -142,6 +142,12 @@ def test_a_grid_cut_anywhere_ends_as_if_it_was_not(
     _resume_after_every_cut(tmp_path, spec, run)
 
 
+@pytest.mark.slow
+def test_a_bayesian_search_cut_past_its_random_phase_ends_as_if_it_was_not(tmp_path: Path) -> None:
+    spec = dataclasses.replace(SPEC, oracle="bayesian", trials=14, seeds=1)
+    _resume_after_every_cut(tmp_path, spec, in_one, step=9)
+
+
 def test_an_exhausted_space_ends_the_search_and_says_so(tmp_path: Path) -> None:
     spec = dataclasses.replace(SPEC, space={"depth": Int(1, 3)}, trials=10)
     study = begin(tmp_path / "s", spec)

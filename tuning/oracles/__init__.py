@@ -32,7 +32,14 @@ class Ask:
 
 
 class Oracle(Protocol):
-    """Proposes points of a space from the scores of earlier ones."""
+    """Proposes points of a space from the scores of earlier ones.
+
+    Attributes:
+        asks_again: Whether a log is replayed by asking again, and its answers checked, rather
+            than by adopting what was asked.
+    """
+
+    asks_again: bool
 
     def adopt(self, trial: int, point: Mapping[str, Value]) -> None:
         """Takes a point that was chosen by others, such as the baseline."""

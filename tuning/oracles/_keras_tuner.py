@@ -7,11 +7,13 @@ and retries; ours keep none of these and write no files.
 import hashlib
 import random
 import sys
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras_tuner
 from keras_tuner.engine.trial import Trial
+from sklearn.exceptions import ConvergenceWarning
 
 from kerascnn.spec import Value
 from tuning import space as spaces
@@ -22,7 +24,7 @@ from tuning.space import Choice, Float, Int, Space
 _COLLISIONS = 50
 
 
-class KerasTunerOracle:
+class UnlearningOracle:
     """An oracle of Keras Tuner whose choices do not depend on scores.
 
     A trial is ended for Keras Tuner as it is asked: its grid would wait for the score of each
@@ -35,20 +37,13 @@ class KerasTunerOracle:
         adopts: Whether a point chosen by others can be entered; else it may be asked again.
     """
 
+    asks_again = True
+
     def __init__(self, name: str, space: Space, *, seed: int, adopts: bool = True) -> None:
         self._space = space
         self._seed = seed
         self._adopts = adopts
-        self._oracle = getattr(keras_tuner.oracles, name)(
-            objective=keras_tuner.Objective("score", "max"),
-            hyperparameters=hyperparameters(space),
-            max_trials=None,  # Its own limit is 10; ours is the study's.
-            max_consecutive_failed_trials=sys.maxsize,
-        )
-        self._oracle.verbose = 0
-        self._oracle._max_collisions = _COLLISIONS
-        self._oracle.save = lambda: None
-        self._oracle._save_trial = lambda trial: None
+        self._oracle = _make(name, space, maximize=True)
 
     def adopt(self, trial: int, point: Mapping[str, Value]) -> None:
         if self._adopts and all(point.get(name) in domain for name, domain in self._space.items()):
@@ -75,33 +70,151 @@ class KerasTunerOracle:
         """Does nothing: no later choice depends on it."""
 
     def _enter(self, name: str, values: Mapping[str, Value]) -> None:
-        """Enters a point as if this oracle had proposed it."""
-        hp = self._oracle.get_space()
-        hp.values = dict(values)
-        entered = Trial(hp, trial_id=name, status="RUNNING")
-        self._oracle.trials[name] = entered
-        self._oracle._record_values(entered)
-        self._end(entered)
+        self._end(_entered(self._oracle, name, values))
 
     def _end(self, trial: Any) -> None:
-        trial.status = "COMPLETED"
-        self._oracle.update_trial(trial.trial_id, {"score": 0.0})
-        self._oracle.end_trial(trial)
+        _score(self._oracle, trial, 0.0)
 
     def _untried(self, trial: int) -> dict[str, Value] | None:
-        """Returns a point never tried, or None: the space is exhausted."""
+        tried = [each.hyperparameters.values for each in self._oracle.trials.values()]
+        return untried(self._space, tried, random.Random(f"{self._seed}/{trial}"))
+
+
+class LearningOracle:
+    """An oracle of Keras Tuner that models the scores, made afresh from them for every ask.
+
+    It is correct where Keras Tuner's is not: a failed trial counts as the worst score seen, where
+    theirs is invisible; its model is fitted before it is asked about running trials; a point is
+    never asked twice, but the untried point that the model finds best is; and an exhausted space
+    ends the search.
+
+    Args:
+        name: A class of `keras_tuner.oracles` with a Gaussian process `gpr`.
+        space: What to draw from.
+        maximize: Whether more is better.
+        seed: Any int.
+        options: What the class takes besides.
+    """
+
+    asks_again = False
+
+    def __init__(
+        self, name: str, space: Space, *, maximize: bool, seed: int, **options: Any
+    ) -> None:
+        self._name = name
+        self._space = space
+        self._maximize = maximize
+        self._seed = seed
+        self._options = options
+        self._points: dict[int, Mapping[str, Value]] = {}  # Trial -> point
+        self._scores: dict[int, float | None] = {}  # Trial -> score; None: it failed
+
+    def adopt(self, trial: int, point: Mapping[str, Value]) -> None:
+        if all(point.get(name) in domain for name, domain in self._space.items()):
+            self._points[trial] = {name: point[name] for name in self._space}
+
+    def tell(self, trial: int, score: float | None) -> None:
+        self._scores[trial] = score
+
+    def ask(self, trial: int) -> Ask | None:
         count = spaces.size(self._space)
-        if count is None:
+        if not self._space or (count is not None and len(self._points) >= count):
             return None
-        tried = {
-            _key(each.hyperparameters.values, self._space) for each in self._oracle.trials.values()
-        }
-        start = random.Random(f"{self._seed}/{trial}").randrange(count)
-        for index in range(count):
-            point = spaces.nth(self._space, (start + index) % count)
-            if _key(point, self._space) not in tried:
-                return point
+        with warnings.catch_warnings():
+            # That a length scale of the kernel ends at its bound is no news to anyone.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            values = self._proposed(trial)
+        self._points[trial] = {name: values[name] for name in self._space}
+        return Ask(point=self._points[trial])
+
+    def _proposed(self, trial: int) -> Mapping[str, Value]:
+        oracle = self._so_far(trial)
+        values = oracle.populate_space(f"ask{trial}").get("values")
+        tried = {_key(point, self._space) for point in self._points.values()}
+        if values is None or _key(values, self._space) in tried:
+            return self._best_untried(oracle, random.Random(f"{self._seed}/{trial}"))
+        proposed: Mapping[str, Value] = values
+        return proposed
+
+    def _so_far(self, trial: int) -> Any:
+        """Makes the oracle of this ask, from (seed, trial), the points and their scores."""
+        seed = derive(self._seed, trial)
+        oracle = _make(self._name, self._space, maximize=self._maximize, seed=seed, **self._options)
+        known = [score for score in self._scores.values() if score is not None]
+        worst = (min if self._maximize else max)(known, default=0.0)
+        for number in [number for number in self._points if number in self._scores]:
+            score = self._scores[number]
+            entered = _entered(oracle, f"trial{number}", self._points[number])
+            _score(oracle, entered, worst if score is None else score)
+        if oracle.trials:
+            oracle.gpr.fit(*oracle._vectorize_trials())
+        for number in [number for number in self._points if number not in self._scores]:
+            entered = _entered(oracle, f"trial{number}", self._points[number])
+            oracle.ongoing_trials[f"slot{number}"] = entered
+        return oracle
+
+    def _best_untried(self, oracle: Any, rng: random.Random) -> Mapping[str, Value]:
+        """Returns the untried point with the best confidence bound, of a thousand drawn."""
+        tried = list(self._points.values())
+        keys = {_key(point, self._space) for point in tried}
+        drawn = (spaces.sample(self._space, rng) for _ in range(1000))
+        candidates = [point for point in drawn if _key(point, self._space) not in keys]
+        if not candidates or not hasattr(oracle.gpr, "X_train_"):
+            found = candidates[0] if candidates else untried(self._space, tried, rng)
+            assert found is not None, "The space was checked not to be exhausted."
+            return found
+        names = [hp for hp in oracle.hyperparameters.space if hp in oracle._nonfixed_space()]
+        vectors = [[hp.value_to_prob(point[hp.name]) for hp in names] for point in candidates]
+        mean, spread = oracle.gpr.predict(vectors, return_std=True)
+        return candidates[int((mean - oracle.beta * spread).argmin())]
+
+
+def _make(name: str, space: Space, *, maximize: bool, **options: Any) -> Any:
+    """Makes an oracle of Keras Tuner without limits, words or files of its own."""
+    oracle = getattr(keras_tuner.oracles, name)(
+        objective=keras_tuner.Objective("score", "max" if maximize else "min"),
+        hyperparameters=hyperparameters(space),
+        max_trials=None,  # Its own limit is 10; ours is the study's.
+        max_consecutive_failed_trials=sys.maxsize,
+        **options,
+    )
+    oracle.verbose = 0
+    oracle._max_collisions = _COLLISIONS
+    oracle.save = lambda: None
+    oracle._save_trial = lambda trial: None
+    return oracle
+
+
+def _entered(oracle: Any, name: str, values: Mapping[str, Value]) -> Any:
+    """Enters a point as if the oracle had proposed it, and returns its trial."""
+    hp = oracle.get_space()
+    hp.values = dict(values)
+    entered = Trial(hp, trial_id=name, status="RUNNING")
+    oracle.trials[name] = entered
+    oracle._record_values(entered)
+    return entered
+
+
+def _score(oracle: Any, trial: Any, score: float) -> None:
+    trial.status = "COMPLETED"
+    oracle.update_trial(trial.trial_id, {"score": score})
+    oracle.end_trial(trial)
+
+
+def untried(
+    space: Space, tried: Iterable[Mapping[str, Value]], rng: random.Random
+) -> dict[str, Value] | None:
+    """Returns a point never tried, or None: the space is exhausted, or without end."""
+    count = spaces.size(space)
+    if count is None:
         return None
+    keys = {_key(point, space) for point in tried}
+    start = rng.randrange(count)
+    for index in range(count):
+        point = spaces.nth(space, (start + index) % count)
+        if _key(point, space) not in keys:
+            return point
+    return None
 
 
 def derive(seed: int, trial: int) -> int:

@@ -4,11 +4,11 @@ A `Float` without end of values counts as ten of them, evenly spread on its scal
 """
 
 from tuning.oracles import Oracle
-from tuning.oracles._keras_tuner import KerasTunerOracle
+from tuning.oracles._keras_tuner import UnlearningOracle
 from tuning.space import Space
 
 
 def oracle(space: Space, *, maximize: bool = True, seed: int = 0, epochs: int = 1) -> Oracle:
     """Returns the oracle; neither scores, epochs nor the seed change what it asks."""
     del maximize, epochs
-    return KerasTunerOracle("GridSearchOracle", space, seed=seed, adopts=False)
+    return UnlearningOracle("GridSearchOracle", space, seed=seed, adopts=False)

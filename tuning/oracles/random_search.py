@@ -5,11 +5,11 @@ https://jmlr.org/papers/v13/bergstra12a.html
 """
 
 from tuning.oracles import Oracle
-from tuning.oracles._keras_tuner import KerasTunerOracle
+from tuning.oracles._keras_tuner import UnlearningOracle
 from tuning.space import Space
 
 
 def oracle(space: Space, *, maximize: bool = True, seed: int = 0, epochs: int = 1) -> Oracle:
     """Returns the oracle; neither scores nor epochs change what it asks."""
     del maximize, epochs
-    return KerasTunerOracle("RandomSearchOracle", space, seed=seed)
+    return UnlearningOracle("RandomSearchOracle", space, seed=seed)
