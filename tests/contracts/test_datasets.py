@@ -13,6 +13,7 @@ from PIL import Image
 import kerascnn
 from kerascnn import datasets, registry
 from kerascnn.datasets._arrays import PARTS, Dataset
+from tests import keras_files
 
 ROOM = "kerascnn.datasets"
 NAMES = registry.names(ROOM)
@@ -41,10 +42,29 @@ def _folder(folder: Path) -> str:
 SOURCES: dict[str, Callable[[Path], str]] = {"npz": _npz, "folder": _folder}
 
 
+@pytest.fixture(scope="module")
+def keras_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files that stay, and with them what was read: every reading takes seconds to import Keras."""
+    home = tmp_path_factory.mktemp("keras")
+    for name in keras_files.WRITERS:
+        keras_files.write(name, home)
+    return home
+
+
 @pytest.fixture
-def typed(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("KERASCNN_CACHE", str(tmp_path / "cache"))
+def typed(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    keras_home: Path,
+) -> str:
     name = str(request.param)
+    cache = tmp_path / "cache"
+    if name in keras_files.WRITERS:
+        cache = keras_home / "cache"
+        for variable, value in keras_files.environment(keras_home).items():
+            monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("KERASCNN_CACHE", str(cache))
     if not registry.constant(ROOM, name, "TAKES", ""):
         return name
     if name not in SOURCES:
@@ -131,7 +151,8 @@ def _elsewhere(typed: str, cache: Path) -> str:
         "print(data.fingerprint, data.order.tolist(), data.scale, data.notes)"
     )
     home = str(Path(kerascnn.__file__).parents[1])
-    environment = {**os.environ, "KERASCNN_CACHE": str(cache), "PYTHONPATH": home}
+    paths = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "KERASCNN_CACHE": str(cache), "PYTHONPATH": paths}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
