@@ -130,7 +130,7 @@ class RunSpec:
         hyperparameters = {**kept}
         fields: dict[str, Any] = {}
         for name, value in values.items():
-            if name in CONFIGURABLE or name == "family":
+            if name in CONFIGURABLE or name in ("family", "code"):
                 fields[name] = value
             elif name in defaults:
                 hyperparameters[name] = _like(name, defaults[name], value)
@@ -139,8 +139,9 @@ class RunSpec:
                     registry.unknown(f"the settings of {family}", name, settings(family))
                 )
         shown = {k: v for k, v in hyperparameters.items() if not _same(v, defaults[k])}
-        code = registry.code_hash("kerascnn.models", family)
-        return dataclasses.replace(self, **fields, code=code, hyperparameters=shown)
+        if family != self.family:
+            fields.setdefault("code", registry.code_hash("kerascnn.models", family))
+        return dataclasses.replace(self, **{**fields, "hyperparameters": shown})
 
     def to_json(self) -> dict[str, Any]:
         """Returns the fields as JSON values."""

@@ -61,8 +61,10 @@ def run(
     while pending := [run for run in runs if run.record is None]:
         try:
             _train(pending, trainer)
+            for each in [run for run in pending if run.record is None]:
+                each.end(status="failed", error="It was given up before its last epoch.")
         except _InfeasibleError as error:
-            for each in pending:
+            for each in [run for run in pending if run.record is None]:
                 each.end(status="infeasible", error=str(error))
         except Exception as error:
             if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
@@ -153,7 +155,7 @@ def _train(runs: Sequence[_Run], trainer: str) -> None:
     quiet.import_keras().backend.clear_session()  # The import takes seconds: only workers pay.
     first = runs[0].spec
     data = _load(first)
-    family = _family(first, runs[0].dir.parents[1])
+    family = _family(first)
     runs[0].begin()
 
     def build(seed: int) -> Any:
@@ -178,11 +180,11 @@ def _train(runs: Sequence[_Run], trainer: str) -> None:
     train(build, data, [each.spec for each in runs], on_epoch=on_epoch, on_end=on_end)
 
 
-def _family(spec: RunSpec, folder: Path) -> ModuleType:
-    """Returns the family's module; of the user's own file, the copy the study keeps."""
-    copy = folder / "code" / Path(spec.family).name
-    own = spec.code and spec.family.endswith(".py") and copy.exists()
-    return registry.load("kerascnn.models", str(copy) if own else spec.family)
+def _family(spec: RunSpec) -> ModuleType:
+    found = registry.code_hash("kerascnn.models", spec.family)
+    if spec.code and found != spec.code:
+        raise RuntimeError(f"{spec.family} changed: its hash is {found}, the run's {spec.code}.")
+    return registry.load("kerascnn.models", spec.family)
 
 
 def _finish(run: _Run, data: "Dataset", model: Any, predict: Any) -> None:
@@ -276,4 +278,4 @@ def _version(package: str) -> str:
 
 def versions(*packages: str) -> dict[str, str]:
     """Returns package -> installed version, this one's included; "" where there is none."""
-    return {"kerascnn": __version__, **{name: _version(name) for name in packages}}
+    return {**{name: _version(name) for name in packages}, "kerascnn": __version__}

@@ -64,6 +64,17 @@ def raise_value_error() -> None:
     raise ValueError("as asked")
 
 
+class OddError(Exception):
+    """Pickles, and does not unpickle."""
+
+    def __init__(self, one: str, two: str) -> None:
+        super().__init__(one)
+
+
+def raise_odd_error() -> None:
+    raise OddError("as", "asked")
+
+
 def environment_of(name: str) -> str | None:
     import os
 

@@ -31,7 +31,7 @@ def test_my_model(monkeypatch: pytest.MonkeyPatch) -> None:
         cli.main([*arguments, "--trials=2", "--seeds=1", "--epochs=1"])
     assert not stopped.value.code
     found = study.find()
-    assert (found.folder / "code/my_model.py").exists()
+    assert list(found.folder.glob("code/*/my_model.py"))
     rows = comparison.compare(found).rows
     assert len(rows) == 2
     assert {"width", "depth", "learning_rate"} <= set(rows[0].hyperparameters)

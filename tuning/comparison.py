@@ -209,15 +209,15 @@ def _scores(
 
 
 def _shown(study: Study, run: RunRecord) -> dict[str, Value]:
-    names = study.spec.varied or [name for name in run.point if name != "family"]
+    names = study.spec.varied or [name for name in run.point if name not in ("family", "code")]
     return {name: _value(run.spec, run.point, name) for name in names}
 
 
 def _value(spec: RunSpec, point: Any, name: str) -> Value:
-    try:
-        return value_of(spec, name)
-    except (KeyError, ValueError, OSError):  # The user's own family is gone from where it was.
-        return point[name]  # type: ignore[no-any-return]
+    if name in point:
+        asked: Value = point[name]
+        return asked
+    return value_of(spec, name)
 
 
 def _with_best_set(

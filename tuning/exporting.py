@@ -204,8 +204,6 @@ def _card(study: Study, record: RunRecord, format: str) -> dict[str, Any]:
 def _train_again(study: Study, record: RunRecord, recorded: Path, target: Path) -> None:
     """Writes the network of a run that was not kept, trained once more, to `target`."""
     scratch = target.with_name("again")
-    if (study.folder / "code").exists():  # The user's own family, as it was.
-        shutil.copytree(study.folder / "code", scratch / "code")
     with quiet.silenced():
         runs = training.run(
             [record.spec], folder=str(scratch), trainer=study.spec.trainer, loggers=()

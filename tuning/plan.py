@@ -108,7 +108,8 @@ def new_training(
     shared = max(1, executors.cores() // max(1, at_once))
     spec: dict[str, Any] = {"oracle": "", "objective": objective, "trials": 1, "seeds": seeds}
     begun = _prepare(family, dataset, point, spec, seed, threads, shared, executor, **options)
-    return begun, {"family": _own_path(family), **point}
+    code = registry.code_hash("kerascnn.models", family)
+    return begun, {"family": _own_path(family), **({"code": code} if code else {}), **point}
 
 
 def space_of(
@@ -182,14 +183,12 @@ def _prepare(
     """Checks everything that is quick to check, then reads the data, then begins the study.
 
     Args:
-        family: See `launch.search`.
-        dataset: See `launch.search`.
+        family, dataset, executor: See `launch.search`.
         fixed: Settings by name.
         fields: Of the `SearchSpec`.
         seed: The study's.
         threads: What the user asked for.
         default_threads: What a new study gets if the user did not ask.
-        executor: See `launch.search`.
         backend: One of `BACKENDS`; None: what KERAS_BACKEND says, else TensorFlow.
         trainer: An entry of `kerascnn/trainers`.
         name: The study's name under `./runs`, or its path; None: made from its identity.
@@ -199,8 +198,13 @@ def _prepare(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     registry.source_file("tuning.executors", executor)
     registry.source_file("kerascnn.trainers", trainer)
+    if unknown := [name for name in fixed if name not in settings(family)]:
+        raise ValueError(
+            registry.unknown(f"the settings of {family}", unknown[0], settings(family))
+        )
     base = RunSpec(
         family=_own_path(family),
+        code=registry.code_hash("kerascnn.models", family),
         dataset=_data_path(dataset),
         image_size=image_size,
         split_seed=seed,
@@ -217,24 +221,48 @@ def _prepare(
         **fields,
     )
     data = datasets.load(base.dataset, image_size=image_size, split_seed=seed, skip_bad=skip_bad)
+    _check_sizes(spec, data)
     return _begin(spec, data, threads, name)
 
 
+def _check_sizes(spec: SearchSpec, data: Any) -> None:
+    """Refuses a part of the training images that is larger than all of them."""
+    domain = spec.space.get("train_size")
+    for size in (spec.base.train_size, *(spaces.ends(domain) if domain else ())):
+        data.training(size)
+
+
 def _begin(spec: SearchSpec, data: Any, threads: int | None, name: str | None) -> Study:
-    base = dataclasses.replace(spec.base, fingerprint=data.fingerprint)
-    spec = dataclasses.replace(spec, base=base)
-    # Unless asked for, threads are what the study was begun with: they decide no name.
-    named = dataclasses.replace(spec, threads=threads or 1)
-    folder = study.folder_of(study.default_name(named) if name is None else name)
+    asked = dataclasses.replace(spec.base, fingerprint=data.fingerprint)
+    spec = dataclasses.replace(spec, base=asked)
+    folder = study.folder_of(study.default_name(spec, threads) if name is None else name)
     if threads is None and (folder / "study.json").exists():
         spec = dataclasses.replace(spec, threads=Study(folder).spec.threads)
+    if not spec.oracle:  # Each command's point carries all of its settings.
+        spec = dataclasses.replace(spec, base=_data_alone(asked))
     begun = study.create(folder, spec, _about(data))
-    if base.code:
-        _copy_code(folder, base.family)
+    if asked.code and asked.family.endswith(".py"):
+        source = registry.source_file("kerascnn.models", asked.family)
+        write_file(begun.code(asked.family, asked.code), source.read_bytes())
+    # The data may have moved since the study was begun: the fingerprint says they are the same.
+    begun = Study(begun.folder)
+    begun.use(dataclasses.replace(begun.spec.base, dataset=asked.dataset))
     for part in ("train", "validation", "confirmation"):
         indices = data.probe if part == "train" else data.parts[part]
         study.save_labels(folder, part, data.labels[indices])
     return begun
+
+
+def _data_alone(base: RunSpec) -> RunSpec:
+    """Returns `base` with its data and every setting at its default."""
+    return RunSpec(
+        family="linear",
+        dataset=base.dataset,
+        fingerprint=base.fingerprint,
+        image_size=base.image_size,
+        split_seed=base.split_seed,
+        skip_bad=base.skip_bad,
+    )
 
 
 def _about(data: Any) -> dict[str, Any]:
@@ -270,9 +298,3 @@ def _backend(name: str | None) -> str:
     if importlib.util.find_spec(name) is None:
         raise ValueError(f"The backend {name} is not installed. Try: python -m pip install {name}")
     return name
-
-
-def _copy_code(folder: Path, family: str) -> None:
-    """Keeps a copy of the user's own family in the study."""
-    source = registry.source_file("kerascnn.models", family)
-    write_file(folder / "code" / source.name, source.read_bytes())

@@ -1,7 +1,7 @@
 """The search loop: ask, run, record, tell. The log is its only state, and resuming is replay."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 
 from kerascnn import training
@@ -62,7 +62,7 @@ class Search:
         self._keep = keep
         self._run = run
         self._watch = watch
-        self._trials = Trials(study.spec)
+        self._trials = Trials(study)
         versions = study.about.get("versions", {})
         self._asking = Asking(study.spec, self._trials, versions) if study.spec.oracle else None
         self._pending: dict[Future[list[RunRecord]], tuple[Trial, list[RunSpec]]] = {}
@@ -126,6 +126,7 @@ class Search:
 
     def _loop(self) -> None:
         for number in range(len(self._trials)):
+            self._refuse_the_impossible(self._trials[number])
             if self._trials[number].seeds:
                 self._submit(self._trials[number])
         while True:
@@ -154,6 +155,7 @@ class Search:
         point = self._points.pop(0)
         trial = self._trials.find(point) or self._begin(Ask(point=point))
         trial.seeds = self._wanted["seeds"] or self._spec.seeds
+        self._refuse_the_impossible(trial)
         return trial
 
     def _begin(self, ask: Ask) -> Trial:
@@ -183,20 +185,20 @@ class Search:
         for repeat in range(0 if trial.infeasible else trial.seeds):
             if repeat not in trial.runs:
                 spec = trial.config.repeated(self._spec.seed, "search", repeat)
-                found = training.outbox(self._study.folder, spec)
-                if found is None:
-                    missing.append(spec)
-                else:
-                    self._record(trial, found)
+                missing.append(spec)
+        missing = self._adopt(trial, missing)
         for batch in _deal(missing, self._parts(trial)):
-            future = self._executor.submit(
-                self._run,
-                batch,
-                folder=str(self._study.folder),
-                trainer=self._spec.trainer,
-                varied=self._spec.varied,
-            )
-            self._pending[future] = (trial, batch)
+            self._call(trial, batch)
+
+    def _call(self, trial: Trial, batch: list[RunSpec]) -> None:
+        future = self._executor.submit(
+            self._run,
+            batch,
+            folder=str(self._study.folder),
+            trainer=self._spec.trainer,
+            varied=self._spec.varied,
+        )
+        self._pending[future] = (trial, batch)
 
     def _parts(self, trial: Trial) -> int:
         """Into how many calls a trial's seeds go, so that no worker idles at start or end."""
@@ -209,21 +211,40 @@ class Search:
 
     def _collect_finished(self) -> None:
         """Records runs that ended inside calls still under way."""
-        for trial, batch in self._pending.values():
-            for spec in batch:
-                if spec.repeat not in trial.runs:
-                    record = training.outbox(self._study.folder, spec)
-                    if record is not None:
-                        self._record(trial, record)
+        for trial, batch in list(self._pending.values()):
+            self._adopt(trial, batch)
+
+    def _adopt(self, trial: Trial, batch: Sequence[RunSpec]) -> list[RunSpec]:
+        """Records what workers left of a batch, and returns the runs that are still missing."""
+        for spec in batch:
+            if spec.repeat not in trial.runs:
+                record = training.outbox(self._study.folder, spec)
+                if record is not None:
+                    self._record(trial, record)
+        return [spec for spec in batch if spec.repeat not in trial.runs and not trial.infeasible]
 
     def _collect_done(self) -> None:
         for future in [future for future in self._pending if future.done()]:
             trial, batch = self._pending.pop(future)
-            for record in _results(future, batch):
-                if record.spec.repeat not in trial.runs:
+            error = future.exception()
+            if isinstance(error, OSError):
+                raise error
+            if error is None:
+                for record in future.result():
                     self._record(trial, record)
+            elif missing := self._adopt(trial, batch):
+                # Runs go in order: the first without a record is the one that ended the worker.
+                text = f"{type(error).__name__}: {error}"
+                self._record(trial, RunRecord(spec=missing[0], status="failed", error=text))
+                if missing[1:]:
+                    self._call(trial, missing[1:])
 
     def _record(self, trial: Trial, record: RunRecord) -> None:
+        if record.spec.repeat in trial.runs or trial.infeasible:
+            return
+        if record.status == "infeasible":  # So are all its seeds: one line says it, the first.
+            first = trial.config.repeated(self._spec.seed, "search", 0)
+            record = dataclasses.replace(record, spec=first)
         record = dataclasses.replace(record, trial=trial.number, point=trial.point)
         self._study.log.append_record(record)
         self._take(record)
@@ -231,13 +252,13 @@ class Search:
             self._summarize(trial)
             self._trials.prune(self._study.folder, self._keep)
         self._watch(self._trials.progress())
-        self._refuse_the_impossible(trial, record)
+        self._refuse_the_impossible(trial)
         self._stop_if_code_is_broken(record)
 
-    def _refuse_the_impossible(self, trial: Trial, record: RunRecord) -> None:
+    def _refuse_the_impossible(self, trial: Trial) -> None:
         """What the user set cannot be built: that is no point to skip."""
-        if record.status == "infeasible" and (self._asking is None or not trial.number):
-            raise ImpossibleError(f"The network cannot be built: {record.error}")
+        if trial.seeds and trial.infeasible and (self._asking is None or not trial.number):
+            raise ImpossibleError(f"The network cannot be built: {trial.runs[0].error}")
 
     def _take(self, record: RunRecord) -> None:
         if record.trial is None or record.spec.phase != "search":
@@ -266,17 +287,6 @@ class Search:
                 raise RuntimeError(
                     f"The first {enough} runs failed at the same line. Stopped.\n{record.error}"
                 )
-
-
-def _results(future: Future[list[RunRecord]], batch: Iterable[RunSpec]) -> list[RunRecord]:
-    """Returns a call's records; if its worker died, records that say so."""
-    error = future.exception()
-    if error is None:
-        return future.result()
-    if isinstance(error, OSError):
-        raise error
-    text = f"{type(error).__name__}: {error}"
-    return [RunRecord(spec=spec, status="failed", error=text) for spec in batch]
 
 
 def _deal(specs: Sequence[RunSpec], parts: int) -> list[list[RunSpec]]:

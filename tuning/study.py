@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerascnn import metrics, registry
 from kerascnn.record import RunLog, RunRecord, write_file
-from kerascnn.spec import RunSpec
+from kerascnn.spec import RunSpec, Value
 from tuning import space as spaces
 from tuning.space import Space
 
@@ -90,6 +90,8 @@ class SearchSpec:
             del fields[name]
         if not self.oracle:  # Several `train` commands share a study if they share these.
             base = {name: base[name] for name in ("fingerprint", "split_seed", "image_size")}
+        if base.get("code"):  # The content, not where the user keeps it.
+            base["family"] = Path(base["family"]).name
         base.pop("dataset", None)
         return {**base, **fields}
 
@@ -111,7 +113,23 @@ class Study:
             raise ValueError(f"No study at {self.folder}: it has no study.json.") from None
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{self.folder / 'study.json'} is damaged: {error}") from None
+        base = self.spec.base
+        family = self.located({"family": base.family, "code": base.code})["family"]
+        self.use(dataclasses.replace(base, family=str(family)))
         self.log = RunLog(self.folder / "log.jsonl")
+
+    def use(self, base: RunSpec) -> None:
+        """Takes another path of the same data, or of the same code."""
+        self.spec = dataclasses.replace(self.spec, base=base)
+
+    def located(self, point: Mapping[str, Value]) -> dict[str, Value]:
+        """Returns `point` with the user's own family where the study keeps its copy."""
+        copy = self.code(str(point.get("family", "")), str(point.get("code", "")))
+        return {**point, **({"family": str(copy)} if copy.is_file() else {})}
+
+    def code(self, family: str, code: str) -> Path:
+        """Returns where the study keeps the user's own file `family` with content hash `code`."""
+        return (self.folder / "code" / (code or "none") / Path(family).name).resolve()
 
     @property
     def name(self) -> str:
@@ -187,10 +205,16 @@ def _phrases(names: list[str], old: Mapping[str, Any], new: Mapping[str, Any]) -
     return [f"{name} is {old.get(name)!r} there, {new.get(name)!r} here" for name in names]
 
 
-def default_name(spec: SearchSpec) -> str:
-    """Returns "<family>-<dataset>-<4 hex digits of the identity>"."""
+def default_name(spec: SearchSpec, threads: int | None = None) -> str:
+    """Returns "<family>-<dataset>-<4 hex digits of the identity>".
+
+    Args:
+        spec: The study, of a `train` command with its configuration as base.
+        threads: What the user asked for. Otherwise threads are what the study was begun with,
+            and decide no name.
+    """
     config = {} if spec.oracle else {"config": spec.base.config_id}
-    identity = {**spec.identity(), **config}
+    identity = {**spec.identity(), **config, "threads": threads or 0}
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:4]
     words = (Path(spec.base.family).stem, Path(spec.base.dataset).stem)
     return "-".join((*(re.sub(r"[^A-Za-z0-9._-]+", "_", w).strip("._-") for w in words), digest))

@@ -8,7 +8,7 @@ from pathlib import Path
 from kerascnn import metrics, training
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec, Value
-from tuning.study import SearchSpec
+from tuning.study import Study
 
 
 @dataclasses.dataclass
@@ -33,7 +33,7 @@ class Trial:
 
     @property
     def complete(self) -> bool:
-        return len(self.runs) >= self.seeds
+        return self.infeasible or len(self.runs) >= self.seeds
 
     @property
     def infeasible(self) -> bool:
@@ -69,7 +69,9 @@ class Trials:
         trials: Distinct configurations to try, where an oracle is asked.
     """
 
-    def __init__(self, spec: SearchSpec) -> None:
+    def __init__(self, study: Study) -> None:
+        spec = study.spec
+        self._study = study
         self._spec = spec
         self._all: list[Trial] = []
         self._by_config: dict[str, Trial] = {}
@@ -96,14 +98,17 @@ class Trials:
 
     def enter(self, point: Mapping[str, Value]) -> Trial:
         """Adds the next trial."""
-        trial = Trial(len(self._all), point, self._spec.base.configure(point), self._seeds)
+        trial = Trial(len(self._all), point, self._configured(point), self._seeds)
         self._all.append(trial)
         self._by_config[trial.config.config_id] = trial
         return trial
 
     def find(self, point: Mapping[str, Value]) -> Trial | None:
         """Returns the trial of the configuration that `point` makes, if it was asked for."""
-        return self._by_config.get(self._spec.base.configure(point).config_id)
+        return self._by_config.get(self._configured(point).config_id)
+
+    def _configured(self, point: Mapping[str, Value]) -> RunSpec:
+        return self._spec.base.configure(self._study.located(point))
 
     @property
     def feasible(self) -> int:

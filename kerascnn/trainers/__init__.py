@@ -16,8 +16,9 @@ every epoch.
 `on_epoch(i, epoch, metrics)` is called after epoch `epoch` (1, 2, ...) of run `specs[i]` with
 "accuracy/train" and "loss/train" (running means over the epoch's batches, as trained) and
 "accuracy/validation" and "loss/validation" (float). It may raise `Stop` to end that run.
-`on_end(i, model)` is called once per run that was not given up: `model` maps images to
-probabilities with that run's weights until the call returns.
+`on_end(i, model, predict)` is called once per run that was not given up. Until it returns,
+`model` maps images to probabilities with that run's weights, and `predict(indices)` gives the
+logits, float32 (n, classes), of images of `data`.
 """
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,37 @@ def test_workers_leave_when_their_parent_is_killed(tmp_path: Path) -> None:
     while Path(f"/proc/{worker}").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not Path(f"/proc/{worker}").exists()
+
+
+@pytest.mark.parametrize("call", [fake.raise_odd_error, lambda: None])
+def test_what_cannot_travel_is_an_error_and_no_hang(call: Callable[[], None]) -> None:
+    with processes.executor(1, environment={}) as executor:
+        future = executor.submit(call)
+        assert future.exception(timeout=60) is not None
+        assert executor.submit(fake.double, 2).result(timeout=60) == 4
+
+
+def test_a_worker_that_cannot_start_is_an_error_and_no_hang(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with processes.executor(1, environment={}) as executor:
+        with monkeypatch.context() as patch:
+
+            def fail(process: object) -> None:
+                raise OSError(11, "Resource temporarily unavailable")
+
+            patch.setattr(processes._SPAWN.Process, "start", fail)
+            with pytest.raises(OSError, match="temporarily unavailable"):
+                executor.submit(fake.double, 1).result(timeout=60)
+        assert executor.submit(fake.double, 2).result(timeout=60) == 4
+
+
+def test_what_a_call_prints_is_no_result(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with registry.load("tuning.executors", name).executor(1, environment={}) as executor:
+        executor.submit(print, "from a builder").result()
+    out, err = capfd.readouterr()
+    assert "from a builder" not in out
+    assert "from a builder" in err
 
 
 def test_default_workers_are_bounded_by_cores_memory_and_calls(

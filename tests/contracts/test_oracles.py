@@ -17,6 +17,8 @@ SPACE: Space = {
     "dropout": Choice(0.0, 0.25),
 }
 ENDLESS: Space = {"learning_rate": Float(1e-4, 1e-1, log=True), "dropout": Float(0.0, 0.5)}
+# Not the booleans that Python takes them for.
+ALIKE: Space = {"depth": Choice(0, 1), "rate": Choice(0.0, 1.0), "bias": Choice(True, False)}
 FIXED: Space = {"filters": Int(8, 8), "dropout": Float(0.5, 0.5), "pooling": Choice("max")}
 
 
@@ -43,13 +45,14 @@ def points(oracle: Oracle, count: int, first: int = 1) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("space", [SPACE, ENDLESS, FIXED])
+@pytest.mark.parametrize("space", [SPACE, ENDLESS, FIXED, ALIKE])
 def test_points_lie_in_the_space(name: str, space: Space) -> None:
     for point in points(make(name, space), 10):
         assert list(point) == list(space)
         for setting, value in point.items():
             assert value in space[setting]
-            assert type(value) in (int, float, str, bool)
+            values = space[setting].values
+            assert type(value) is (float if values is None else type(values[0]))
 
 
 def test_a_space_is_exhausted_without_repetition(name: str) -> None:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerascnn import datasets, metrics, training
+from kerascnn import datasets, metrics, registry, training
 from kerascnn.spec import RunSpec
 
 SPEC = RunSpec(
@@ -101,12 +101,13 @@ def test_a_family_must_end_in_logits_and_probabilities(tmp_path: Path) -> None:
     assert "must end in the layers 'logits' and 'probabilities'" in record.error
 
 
-def test_the_copy_a_study_keeps_is_what_runs(tmp_path: Path) -> None:
+def test_changed_code_fails_a_run(tmp_path: Path) -> None:
     spec = own(tmp_path)
-    (tmp_path / "code").mkdir()
-    (tmp_path / "code" / "own.py").write_text(OWN)
-    (tmp_path / "own.py").write_text("raise SystemError('changed meanwhile')")
-    assert run(tmp_path, spec)[0].status == "finished"
+    (tmp_path / "own.py").write_text(OWN + "# changed meanwhile")
+    now = registry.code_hash("kerascnn.models", spec.family)
+    (record,) = run(tmp_path, spec)
+    assert record.status == "failed"
+    assert f"own.py changed: its hash is {now}" in record.error
 
 
 def test_divergence_fails_a_run(tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from kerascnn.spec import value_of
 from tuning import plan, study
 from tuning.space import Choice, Float, Int
 from tuning.spaces import _training, cnn
@@ -41,7 +44,8 @@ def test_a_family_of_ones_own_brings_its_space() -> None:
 def test_a_search_of_ones_own_family_keeps_its_code() -> None:
     Path("own.py").write_text(OWN)
     first = plan.new_search("own.py", "synthetic", executor="serial")
-    assert (first.folder / "code/own.py").read_text() == OWN
+    assert Path(first.spec.base.family).read_text() == OWN
+    assert Path(first.spec.base.family).is_relative_to(first.folder.resolve())
     Path("own.py").write_text(OWN + "# changed\n")
     other = plan.new_search("own.py", "synthetic", executor="serial")
     assert other.folder != first.folder
@@ -85,10 +89,69 @@ def test_train_shares_the_cores_out_and_a_study_keeps_its_threads(
         plan.new_training("linear", "synthetic", threads=1, name="s")
 
 
-def test_paths_are_kept_absolute() -> None:
+def test_an_edited_file_changes_nothing_in_its_study() -> None:
     Path("own.py").write_text(OWN)
-    begun = plan.new_search("own.py", "synthetic")
-    assert begun.spec.base.family == str(Path("own.py").resolve())
+    begun, point = plan.new_training("own.py", "synthetic", fixed={"rate": 0.5})
+    before = begun.spec.base.configure(begun.located(point))
+    Path("own.py").write_text(OWN.replace("width=16", "width=64"))
+    after = study.Study(begun.folder)
+    spec = after.spec.base.configure(after.located(point))
+    assert spec.config_id == before.config_id
+    assert value_of(spec, "width") == 16
+
+
+def test_two_files_of_one_name_stand_side_by_side() -> None:
+    for folder, text in (("a", OWN), ("b", OWN + "# other")):
+        Path(folder).mkdir()
+        Path(folder, "own.py").write_text(text)
+    families = set()
+    for folder in ("a", "b"):
+        begun, point = plan.new_training(f"{folder}/own.py", "synthetic", name="both")
+        families.add(str(begun.located(point)["family"]))
+    assert len(families) == 2
+    assert {Path(family).read_text() for family in families} == {OWN, OWN + "# other"}
+
+
+def test_settings_of_one_train_command_do_not_reach_the_next() -> None:
+    ids = set()
+    for fixed in ({"learning_rate": 0.05}, {}, {"learning_rate": 0.05}):
+        begun, point = plan.new_training("linear", "synthetic", fixed=fixed, name="one")
+        ids.add(begun.spec.base.configure(begun.located(point)).config_id)
+    assert len(ids) == 2
+
+
+def test_data_may_move() -> None:
+    arrays = {"x_train": np.arange(480).reshape(60, 8, 1), "x_test": np.zeros((8, 8, 1), int)}
+    labels = {"y_train": np.arange(60) % 2, "y_test": np.arange(8) % 2}
+    for folder in ("d1", "d2"):
+        Path(folder).mkdir()
+    np.savez("d1/x.npz", **{k: v % 256 for k, v in arrays.items()}, **labels)
+    plan.new_search("linear", "d1/x.npz", name="moved")
+    Path("d1/x.npz").rename("d2/x.npz")
+    begun = plan.new_search("linear", "d2/x.npz", name="moved")
+    assert begun.spec.base.dataset == str(Path("d2/x.npz").resolve())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"fixed": {"family": "mlp"}}, "No 'family' in the settings of cnn"),
+        ({"fixed": {"code": "x"}}, "No 'code' in the settings of cnn"),
+        ({"fixed": {"train_size": 10**6}}, "`train_size` must be at most 336"),
+        ({"vary": {"train_size": "10:100000"}}, "`train_size` must be at most 336"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_a_study_begins(
+    options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        plan.new_search("cnn", "synthetic", **options)
+    assert not Path("runs").exists()
+
+
+def test_threads_asked_for_make_another_study() -> None:
+    names = {plan.new_search("cnn", "synthetic", threads=n).name for n in (None, 1, 2)}
+    assert len(names) == 3
 
 
 def test_the_backend_is_what_keras_would_take(monkeypatch: pytest.MonkeyPatch) -> None:

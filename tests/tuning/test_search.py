@@ -4,7 +4,7 @@ import dataclasses
 import json
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +166,39 @@ def test_infeasible_points_are_recorded_and_not_counted(tmp_path: Path) -> None:
     assert refused
     rows = comparison.compare(study).rows
     assert len(rows) == 6
+
+
+def test_infeasible_points_resume_like_others(tmp_path: Path) -> None:
+    def run(study: Study) -> None:
+        in_one(study, run=fake.infeasible_run)
+
+    _resume_after_every_cut(tmp_path, SPEC, run)
+
+
+def test_what_cannot_be_built_is_said_every_time(tmp_path: Path) -> None:
+    study = begin(tmp_path / "s", dataclasses.replace(SPEC, oracle="", space={}, trials=1))
+    in_one(study, points=[{"family": "cnn"}])
+    for _ in range(2):
+        with pytest.raises(ValueError, match="cannot be built: Too deep"):
+            in_one(study, points=[{"family": "cnn", "depth": 3}], run=fake.infeasible_run)
+    in_one(study, points=[{"family": "cnn", "filters": 3}])
+
+
+def test_a_record_left_by_a_worker_that_died_counts(tmp_path: Path) -> None:
+    class Dying(Executor):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+            future: Any = Future()
+            record = fn(*args, **kwargs)[0]
+            path = training.run_dir(Path(kwargs["folder"]), record.spec) / "record.json"
+            write_file(path, json.dumps(record.to_json()).encode())
+            future.set_exception(processes.WorkerDiedError("after its first run"))
+            return future
+
+    study, whole = begin(tmp_path / "s"), begin(tmp_path / "w")
+    in_one(whole, seeds=1)
+    Search(study, Dying(), run=fake.run, seeds=1)()
+    first = [record for record in study.log if record.spec.repeat == 0]
+    assert sum("after its first run" in record.error for record in first) == 0
 
 
 def test_infeasible_points_do_not_depend_on_workers(tmp_path: Path) -> None:
@@ -332,8 +365,6 @@ def test_a_dead_worker_fails_its_runs_and_no_others(tmp_path: Path) -> None:
             self.calls = 0
 
         def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
-            from concurrent.futures import Future
-
             future: Any = Future()
             self.calls += 1
             if self.calls == 2:
@@ -346,5 +377,5 @@ def test_a_dead_worker_fails_its_runs_and_no_others(tmp_path: Path) -> None:
     study = begin(tmp_path / "s")
     Search(study, Dying(), run=fake.run)()
     died = [record for record in study.log if "SIGKILL" in record.error]
-    assert {record.trial for record in died} == {1}
+    assert [(record.trial, record.spec.repeat) for record in died] == [(1, 0)]
     assert len(list(study.log)) == 12

@@ -60,7 +60,7 @@ def test_another_study_is_refused_with_the_differences(
     other = dataclasses.replace(SPEC, **change)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=f"holds another study: .*{phrase}"):
         study.create(Path("runs/one"), other, {})
-    assert study.default_name(other) != study.default_name(SPEC)
+    assert study.default_name(other, other.threads) != study.default_name(SPEC, SPEC.threads)
 
 
 def test_train_commands_share_a_study_across_families() -> None:

@@ -9,10 +9,12 @@ process' to handle, and leave when that process dies, however it dies.
 import contextlib
 import multiprocessing
 import os
+import pickle
 import queue
 import signal
 import sys
 import threading
+import traceback
 import types
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
@@ -82,9 +84,13 @@ class _Slot:
                 continue
             try:
                 succeeded, result = self._call(work)
-            except (EOFError, OSError):
+            except (EOFError, ConnectionError):
                 code = self._end()
                 future.set_exception(WorkerDiedError(f"The worker process died: {_reason(code)}."))
+                continue
+            except Exception as error:  # A slot that dies would leave its calls waiting for ever.
+                self._end()
+                future.set_exception(error)
                 continue
             if succeeded:
                 future.set_result(result)
@@ -103,13 +109,12 @@ class _Slot:
         return answer
 
     def _start(self) -> None:
-        self._pipe, theirs = _SPAWN.Pipe()
-        self._process = _SPAWN.Process(
-            target=_work, args=(theirs, dict(self._environment)), daemon=True
-        )
+        ours, theirs = _SPAWN.Pipe()
+        process = _SPAWN.Process(target=_work, args=(theirs, dict(self._environment)), daemon=True)
         with _no_main_module():
-            self._process.start()
+            process.start()
         theirs.close()
+        self._pipe, self._process = ours, process
 
     def _end(self) -> int | None:
         with self._lock:
@@ -154,6 +159,7 @@ def _no_main_module() -> Iterator[None]:
 def _work(pipe: "connection.Connection[Any, Any]", environment: Mapping[str, str]) -> None:
     """The worker's life: take a call, answer it, until the pipe closes."""
     os.environ.update(environment)
+    os.dup2(2, 1)  # What users' code prints must not mix with the result on stdout.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     while True:
@@ -164,8 +170,17 @@ def _work(pipe: "connection.Connection[Any, Any]", environment: Mapping[str, str
         try:
             answer: tuple[bool, Any] = (True, fn(*args, **kwargs))
         except Exception as error:
-            answer = (False, error)
+            answer = (False, _sendable(error))
         pipe.send(answer)
+
+
+def _sendable(error: Exception) -> Exception:
+    """Returns the error, or, if it would not arrive in one piece, its traceback in words."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError("".join(traceback.format_exception(error)))
+    return error
 
 
 def _leave_with_parent() -> None:

@@ -1,6 +1,8 @@
 """No parallelism: `submit` runs the call at once, in this process. For debuggers and tests."""
 
+import contextlib
 import os
+import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from typing import Any
@@ -13,7 +15,9 @@ class SerialExecutor(Executor):
         future: Future[Any] = Future()
         future.set_running_or_notify_cancel()
         try:
-            future.set_result(fn(*args, **kwargs))
+            with contextlib.redirect_stdout(sys.stderr):  # Results alone go to stdout.
+                result = fn(*args, **kwargs)
+            future.set_result(result)
         except Exception as error:
             future.set_exception(error)
         return future

@@ -232,7 +232,7 @@ def hyperparameters(space: Space) -> keras_tuner.HyperParameters:
         elif isinstance(domain, Float):
             sampling = "log" if domain.log else "linear"
             hp.Float(name, domain.low, domain.high, sampling=sampling)
-        elif set(domain.values) == {False, True}:
+        elif len(domain.values) == 2 and all(type(value) is bool for value in domain.values):
             hp.Boolean(name)  # As a Choice they would become 0 and 1.
         elif isinstance(domain, Choice) and len(domain.values) > 1:
             hp.Choice(name, list(domain.values))
