@@ -4,6 +4,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -89,7 +90,7 @@ def _interval(interval: "Interval | None") -> str:
 
 
 def _settings(row: "Row", family: bool) -> str:
-    texts = [row.family] if family else []
+    texts = [Path(row.family).stem] if family else []
     return " ".join((*texts, *(f"{k}={_short(v)}" for k, v in row.hyperparameters.items())))
 
 
