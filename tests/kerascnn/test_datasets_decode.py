@@ -9,28 +9,19 @@ from PIL import Image
 
 from kerascnn import datasets
 from kerascnn.datasets import _decode
+from tests import image_files
 
 
 @pytest.fixture(autouse=True)
-def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERASCNN_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A folder of 8 cats and 8 dogs, in colour, 6 x 6 pixels."""
-    root = tmp_path / "pets"
-    _fill(root)
-    return root
-
-
-def _fill(root: Path, count: int = 8, mode: str = "RGB", seed: int = 0) -> None:
-    rng = np.random.default_rng(seed)
-    for name in ("cat", "dog"):
-        (root / name).mkdir(parents=True)
-        for index in range(count):
-            pixels = rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)
-            Image.fromarray(pixels).convert(mode).save(root / name / f"{index}.png")
+    image_files.fill(tmp_path / "pets")
+    return tmp_path / "pets"
 
 
 def _first(root: Path, image: Image.Image, name: str = "0.png", **options: Any) -> np.ndarray:
@@ -48,9 +39,9 @@ def test_every_format_is_read(root: Path, suffix: str) -> None:
 
 
 def test_images_are_grey_only_if_every_one_is(tmp_path: Path) -> None:
-    _fill(tmp_path / "grey", mode="L")
+    image_files.fill(tmp_path / "grey", mode="L")
     assert datasets.load(str(tmp_path / "grey")).images.shape == (16, 6, 6, 1)
-    _fill(tmp_path / "mixed", mode="L")
+    image_files.fill(tmp_path / "mixed", mode="L")
     Image.new("RGB", (6, 6), "red").save(tmp_path / "mixed" / "dog" / "red.png")
     data = datasets.load(str(tmp_path / "mixed"))
     assert data.images.shape == (17, 6, 6, 3)
@@ -70,14 +61,14 @@ def test_images_are_grey_only_if_every_one_is(tmp_path: Path) -> None:
     ],
 )
 def test_grey_modes(tmp_path: Path, image: Image.Image, expected: int) -> None:
-    _fill(tmp_path / "grey", mode="L")
+    image_files.fill(tmp_path / "grey", mode="L")
     pixels = _first(tmp_path / "grey", image)
     assert pixels.shape == (6, 6, 1)
     assert (pixels == expected).all()
 
 
 def test_32_bit_integers_are_read_as_16(tmp_path: Path) -> None:
-    _fill(tmp_path / "grey", mode="L")
+    image_files.fill(tmp_path / "grey", mode="L")
     image = Image.fromarray(np.array([[-7, 0, 257, 65535, 70000, 2**30]] * 6, np.int32))
     assert _first(tmp_path / "grey", image, "0.tif")[0, :, 0].tolist() == [0, 0, 1, 255, 255, 255]
 

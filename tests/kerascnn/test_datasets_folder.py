@@ -8,28 +8,19 @@ import pytest
 from PIL import Image
 
 from kerascnn import datasets
+from tests import image_files
 
 
 @pytest.fixture(autouse=True)
-def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERASCNN_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A folder of 8 cats and 8 dogs, in colour, 6 x 6 pixels."""
-    root = tmp_path / "pets"
-    _fill(root)
-    return root
-
-
-def _fill(root: Path, count: int = 8, mode: str = "RGB", seed: int = 0) -> None:
-    rng = np.random.default_rng(seed)
-    for name in ("cat", "dog"):
-        (root / name).mkdir(parents=True)
-        for index in range(count):
-            pixels = rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)
-            Image.fromarray(pixels).convert(mode).save(root / name / f"{index}.png")
+    image_files.fill(tmp_path / "pets")
+    return tmp_path / "pets"
 
 
 def test_a_folder_is_read_in_the_order_of_names(root: Path) -> None:
@@ -58,8 +49,8 @@ def test_what_is_passed_over(root: Path) -> None:
 
 
 def test_train_and_test_folders_are_kept(tmp_path: Path) -> None:
-    _fill(tmp_path / "pets" / "train")
-    _fill(tmp_path / "pets" / "test", count=2, seed=1)
+    image_files.fill(tmp_path / "pets" / "train")
+    image_files.fill(tmp_path / "pets" / "test", count=2, seed=1)
     (tmp_path / "pets" / "extra").mkdir()
     (tmp_path / "pets" / "read.me").write_text("")
     data = datasets.load(str(tmp_path / "pets"))
@@ -80,8 +71,8 @@ def test_train_alone_is_a_class(root: Path) -> None:
 
 
 def test_train_and_test_must_have_the_same_classes(tmp_path: Path) -> None:
-    _fill(tmp_path / "pets" / "train")
-    _fill(tmp_path / "pets" / "test")
+    image_files.fill(tmp_path / "pets" / "train")
+    image_files.fill(tmp_path / "pets" / "test")
     (tmp_path / "pets" / "train" / "cow").mkdir()
     (tmp_path / "pets" / "test" / "ant").mkdir()
     with pytest.raises(ValueError, match="Only one of them holds: 'ant', 'cow'"):
