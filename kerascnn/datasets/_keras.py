@@ -115,9 +115,9 @@ def _environment() -> dict[str, str]:
     home = str(Path(__file__).parents[2])
     paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    # Half the time of TensorFlow's import; Keras' NumPy backend needs JAX.
-    if importlib.util.find_spec("jax") is not None:
-        environment["KERAS_BACKEND"] = "numpy"
+    # Any backend can load a file. Keras' NumPy backend, half the time to import, needs JAX.
+    has_jax = importlib.util.find_spec("jax") is not None
+    environment["KERAS_BACKEND"] = "numpy" if has_jax else "tensorflow"
     return environment
 
 
