@@ -39,6 +39,12 @@ def check_range(name: str, value: float, low: float, high: float | None = None) 
         raise ValueError(f"`{low} <= {name} <= {high}` must hold. Received: {value!r}")
 
 
+def check_flag(name: str, value: bool) -> None:
+    """Raises ValueError unless `value` is True or False."""
+    if not isinstance(value, bool):
+        raise ValueError(f"`{name}` must be true or false. Received: {value!r}")
+
+
 def convolve(
     x: Any,
     name: str,
@@ -95,16 +101,23 @@ def dense(
     return layers.Dropout(dropout, name=f"{name}_dropout")(x)
 
 
-def normalize(x: Any, name: str, normalization: str) -> Any:
-    """Applies "batch" or "layer" normalization over the channels, or "none"."""
+def normalize(x: Any, name: str, normalization: str, *, epsilon: float = 1.001e-5) -> Any:
+    """Applies "batch" or "layer" normalization over the channels, or "none".
+
+    Args:
+        x: Features (batch, ..., channels).
+        name: Of the layer.
+        normalization: One of `NORMALIZATIONS`.
+        epsilon: Added to the variance by "batch"; the default is that of keras.applications'
+            ResNet.
+    """
     if normalization == "none":
         return x
     if normalization == "layer":
         return layers.LayerNormalization(name=name)(x)
     # Keras' momentum of 0.99 forgets the initial statistics after some 500 steps; a run on few
-    # images has fewer, and would be scored with statistics that it does not have. The epsilon is
-    # that of keras.applications' ResNet.
-    return layers.BatchNormalization(momentum=0.9, epsilon=1.001e-5, name=name)(x)
+    # images has fewer, and would be scored with statistics that it does not have.
+    return layers.BatchNormalization(momentum=0.9, epsilon=epsilon, name=name)(x)
 
 
 def pool(x: Any, name: str, pooling: str, **convolution: Any) -> Any:

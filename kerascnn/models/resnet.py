@@ -6,7 +6,9 @@ https://arxiv.org/abs/1512.03385: table 1 for ImageNet, section 4.2 for CIFAR-10
 Departures from the paper: a convolution of stride 2 pads even sides at the right and bottom only,
 as Keras does; the zeros around the ImageNet stem are layers of their own, as in
 keras.applications, and the maximum after them sees them whatever the activation. The final
-logits start from Glorot's weights.
+logits start from Glorot's weights. The presets with bottleneck blocks have a bias in every
+convolution, as in keras.applications, whose weights they take; the normalization after it makes
+it redundant.
 """
 
 from collections.abc import Callable
@@ -21,9 +23,10 @@ from kerascnn.models import _layers
 TABLE_1 = {
     18: ("basic", (2, 2, 2, 2)),
     34: ("basic", (3, 4, 6, 3)),
+    50: ("bottleneck", (3, 4, 6, 3)),
+    101: ("bottleneck", (3, 4, 23, 3)),
+    152: ("bottleneck", (3, 8, 36, 3)),
 }
-# Table 1's too, with bottleneck blocks, though 6n + 2.
-RESERVED = (50, 152)
 STEMS = ("imagenet", "small")
 SHORTCUTS = ("identity", "projection")
 
@@ -31,6 +34,27 @@ SHORTCUTS = ("identity", "projection")
 PRESETS: dict[str, dict[str, Any]] = {
     "resnet18": {"depth": 18, "filters": 64, "stem": "imagenet", "shortcut": "projection"},
     "resnet34": {"depth": 34, "filters": 64, "stem": "imagenet", "shortcut": "projection"},
+    "resnet50": {
+        "depth": 50,
+        "filters": 64,
+        "stem": "imagenet",
+        "shortcut": "projection",
+        "use_bias": True,
+    },
+    "resnet101": {
+        "depth": 101,
+        "filters": 64,
+        "stem": "imagenet",
+        "shortcut": "projection",
+        "use_bias": True,
+    },
+    "resnet152": {
+        "depth": 152,
+        "filters": 64,
+        "stem": "imagenet",
+        "shortcut": "projection",
+        "use_bias": True,
+    },
     "resnet20": {"depth": 20, "filters": 16, "stem": "small", "shortcut": "identity"},
     "resnet32": {"depth": 32, "filters": 16, "stem": "small", "shortcut": "identity"},
     "resnet44": {"depth": 44, "filters": 16, "stem": "small", "shortcut": "identity"},
@@ -47,6 +71,7 @@ def build(
     filters: int = 16,
     stem: str = "small",
     shortcut: str = "identity",
+    use_bias: bool = False,
     activation: str = "relu",
 ) -> keras.Model:
     """Builds a ResNet.
@@ -58,16 +83,18 @@ def build(
         input_shape: (height, width, channels) of one image; the paper's are (224, 224, 3) and
             (32, 32, 3).
         num_classes: Width of the output.
-        depth: Weight layers as the paper counts them. 18 and 34 have four stages (table 1); 8,
-            14, 20, ..., 6n + 2 have three of n blocks (section 4.2), up to 1202. 50 and 152 are
-            refused: the paper means bottleneck blocks by them.
-        filters: Channels of stage 1, at least 1; every later stage doubles them. 64 in table 1,
-            16 in section 4.2.
+        depth: Weight layers as the paper counts them. 18, 34, 50, 101 and 152 have four stages
+            (table 1), from 50 on of bottleneck blocks; any other 8, 14, 20, ..., 6n + 2 has
+            three of n blocks (section 4.2), up to 1202.
+        filters: Channels of stage 1, at least 1; every later stage doubles them, and bottleneck
+            blocks put out four times as many. 64 in table 1, 16 in section 4.2.
         stem: "small", one 3x3 convolution (section 4.2), or "imagenet", a 7x7 convolution of
             stride 2 and a 3x3 max pooling of stride 2 (table 1).
         shortcut: Where a block changes the shape: "identity", every second pixel and zeros for
             the new channels (option A, section 4.2), or "projection", a 1x1 convolution (option
             B, section 3.3).
+        use_bias: Whether convolutions have a bias: not in the paper, where a normalization
+            follows them (Ioffe & Szegedy 2015, section 3.2); they do in keras.applications.
         activation: "relu" (the paper), "elu" (Clevert et al. 2016), "gelu" (Hendrycks & Gimpel
             2016), "leaky_relu" (Maas et al. 2013), "sigmoid", "silu" (Ramachandran et al. 2017,
             as swish) or "tanh" (LeCun et al. 1998). It decides the initial weights too: He et
@@ -80,14 +107,17 @@ def build(
     _layers.check_range("filters", filters, 1)
     _layers.check_choice("stem", stem, STEMS)
     _layers.check_choice("shortcut", shortcut, SHORTCUTS)
+    _layers.check_flag("use_bias", use_bias)
     _layers.check_choice("activation", activation, _layers.INITIALIZERS)
+    alike: dict[str, Any] = {"activation": activation, "use_bias": use_bias}
     inputs = keras.Input(input_shape, name="image")
-    x = _stem(inputs, filters, stem, activation)
+    x = _stem(inputs, filters, stem, **alike)
     for stage, blocks in enumerate(stages, start=1):
         for block in range(1, blocks + 1):
             stride = 2 if stage > 1 and block == 1 else 1
             name = f"stage{stage}_block{block}"
-            x = BLOCKS[kind](x, name, filters * 2 ** (stage - 1), stride, shortcut, activation)
+            width = filters * 2 ** (stage - 1)
+            x = BLOCKS[kind](x, name, width, stride=stride, shortcut=shortcut, **alike)
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     return _layers.classifier(inputs, x, num_classes, name="resnet")
 
@@ -97,70 +127,97 @@ def _stages(depth: int) -> tuple[str, tuple[int, ...]]:
     if depth in TABLE_1:
         return TABLE_1[depth]
     blocks, rest = divmod(depth - 2, 6)
-    if rest or depth in RESERVED or not 8 <= depth <= 1202:
+    if rest or not 8 <= depth <= 1202:
         raise ValueError(
-            "`depth` must be 18, 34 or 6n + 2 from 8 to 1202, but not 50 or 152. "
-            f"Received: {depth!r}"
+            f"`depth` must be 18, 34, 101 or 6n + 2 from 8 to 1202. Received: {depth!r}"
         )
     return "basic", (blocks, blocks, blocks)
 
 
-def _stem(x: Any, filters: int, stem: str, activation: str) -> Any:
+def _stem(x: Any, filters: int, stem: str, *, activation: str, use_bias: bool) -> Any:
+    alike: dict[str, Any] = {"activation": activation, "use_bias": use_bias}
     if stem == "small":
-        x = _convolve(x, "stem_conv", filters, activation)
+        x = _convolve(x, "stem_conv", filters, **alike)
         return layers.Activation(activation, name="stem_act")(x)
     x = layers.ZeroPadding2D(3, name="stem_conv_pad")(x)
-    x = _convolve(x, "stem_conv", filters, activation, kernel_size=7, stride=2, padding="valid")
+    alike |= {"kernel_size": 7, "stride": 2, "padding": "valid"}
+    x = _convolve(x, "stem_conv", filters, **alike)
     x = layers.Activation(activation, name="stem_act")(x)
     x = layers.ZeroPadding2D(1, name="stem_pool_pad")(x)
     return layers.MaxPooling2D(3, strides=2, name="stem_pool")(x)
 
 
-def _basic(x: Any, name: str, filters: int, stride: int, shortcut: str, activation: str) -> Any:
+def _basic(x: Any, name: str, filters: int, *, stride: int, shortcut: str, **alike: Any) -> Any:
     """Two 3x3 convolutions beside the shortcut (figure 5, left)."""
-    y = _convolve(x, f"{name}_conv1", filters, activation, stride=stride)
-    y = layers.Activation(activation, name=f"{name}_conv1_act")(y)
-    y = _convolve(y, f"{name}_conv2", filters, activation)
-    x = _shortcut(x, f"{name}_shortcut", filters, stride, shortcut, activation)
-    x = layers.Add(name=f"{name}_add")([x, y])
-    return layers.Activation(activation, name=f"{name}_act")(x)
+    y = _activated(x, f"{name}_conv1", filters, stride=stride, **alike)
+    y = _convolve(y, f"{name}_conv2", filters, **alike)
+    x = _shortcut(x, f"{name}_shortcut", filters, stride=stride, shortcut=shortcut, **alike)
+    return _sum(x, y, name, alike["activation"])
+
+
+def _bottleneck(
+    x: Any, name: str, filters: int, *, stride: int, shortcut: str, **alike: Any
+) -> Any:
+    """A 1x1, a 3x3 and a 1x1 convolution beside the shortcut (figure 5, right).
+
+    The first has the stride, as in the paper and keras.applications.
+    """
+    wide = 4 * filters
+    y = _activated(x, f"{name}_conv1", filters, kernel_size=1, stride=stride, **alike)
+    y = _activated(y, f"{name}_conv2", filters, **alike)
+    y = _convolve(y, f"{name}_conv3", wide, kernel_size=1, **alike)
+    x = _shortcut(x, f"{name}_shortcut", wide, stride=stride, shortcut=shortcut, **alike)
+    return _sum(x, y, name, alike["activation"])
 
 
 # Kind of block -> what adds one to the network.
-BLOCKS: dict[str, Callable[[Any, str, int, int, str, str], Any]] = {"basic": _basic}
+BLOCKS: dict[str, Callable[..., Any]] = {"basic": _basic, "bottleneck": _bottleneck}
 
 
-def _shortcut(x: Any, name: str, filters: int, stride: int, shortcut: str, activation: str) -> Any:
+def _shortcut(x: Any, name: str, filters: int, *, stride: int, shortcut: str, **alike: Any) -> Any:
     """Returns `x` in the shape of the block's output."""
     extra = filters - x.shape[-1]
     if stride == 1 and not extra:
         return x
     if shortcut == "projection":
-        return _convolve(x, name, filters, activation, kernel_size=1, stride=stride)
-    # The average of one pixel: a slice would be an operation without a name of ours.
-    x = layers.AveragePooling2D(1, strides=stride, name=f"{name}_subsample")(x)
+        return _convolve(x, name, filters, kernel_size=1, stride=stride, **alike)
+    if stride > 1:
+        # The average of one pixel: a slice would be an operation without a name of ours.
+        x = layers.AveragePooling2D(1, strides=stride, name=f"{name}_subsample")(x)
     # Told that channels come first, the layer pads the last two axes: width and channels.
     padding = ((0, 0), (0, extra))
     return layers.ZeroPadding2D(padding, data_format="channels_first", name=f"{name}_pad")(x)
+
+
+def _sum(x: Any, y: Any, name: str, activation: str) -> Any:
+    x = layers.Add(name=f"{name}_add")([x, y])
+    return layers.Activation(activation, name=f"{name}_act")(x)
+
+
+def _activated(x: Any, name: str, filters: int, **settings: Any) -> Any:
+    """Applies a convolution, its batch normalization and the activation."""
+    x = _convolve(x, name, filters, **settings)
+    return layers.Activation(settings["activation"], name=f"{name}_act")(x)
 
 
 def _convolve(
     x: Any,
     name: str,
     filters: int,
-    activation: str,
     *,
+    activation: str,
+    use_bias: bool,
     kernel_size: int = 3,
     stride: int = 1,
     padding: str = "same",
 ) -> Any:
-    """Applies a convolution without bias and its batch normalization (section 3.4)."""
+    """Applies a convolution and its batch normalization (section 3.4)."""
     x = layers.Conv2D(
         filters,
         kernel_size,
         strides=stride,
         padding=padding,
-        use_bias=False,
+        use_bias=use_bias,
         kernel_initializer=_layers.INITIALIZERS[activation],
         name=name,
     )(x)

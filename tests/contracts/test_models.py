@@ -139,9 +139,10 @@ def test_presets_are_literals_that_name_hyperparameters(family: str) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_refuses_values_out_of_range_in_one_line(family: str) -> None:
-    """Every number has a lower bound, and every word a list."""
+    """Every number has a lower bound, every word a list, and a flag is no number."""
     for name, default in defaults(family).items():
-        bad = "no such thing" if isinstance(default, str) else type(default)(-3)
+        kind = int if isinstance(default, bool) else type(default)  # bool(-3) is just True.
+        bad = "no such thing" if kind is str else kind(-3)
         expected = (
             rf"`.*{name}.*` must .*Received: {bad}$|^No '{bad}' in {name}\. Expected one of: "
         )

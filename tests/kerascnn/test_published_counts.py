@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kerascnn import registry
-from kerascnn.models import cnn, lenet, mlp, resnet, vgg
+from kerascnn.models import alexnet, cnn, efficientnet, lenet, mlp, resnet, vgg
 
 IMAGENET = (224, 224, 3)
 
@@ -24,6 +24,24 @@ RESNET = {
     "resnet56": (853_018, (32, 32, 3), 10),
     "resnet110": (1_727_962, (32, 32, 3), 10),
 }
+# Preset -> all parameters, and those that are trained without convolution bias, at 224x224x3 and
+# 1000 classes. The first are keras.applications', the second torchvision's.
+BOTTLENECK = {
+    "resnet50": (25_636_712, 25_557_032),
+    "resnet101": (44_707_176, 44_549_160),
+    "resnet152": (60_419_944, 60_192_808),
+}
+# Preset -> all parameters, those of keras.applications, and the side of the images (1000 classes).
+EFFICIENTNET = {
+    "efficientnet_b0": (5_330_571, 224),
+    "efficientnet_b1": (7_856_239, 240),
+    "efficientnet_b2": (9_177_569, 260),
+    "efficientnet_b3": (12_320_535, 300),
+    "efficientnet_b4": (19_466_823, 380),
+    "efficientnet_b5": (30_562_527, 456),
+    "efficientnet_b6": (43_265_143, 528),
+    "efficientnet_b7": (66_658_687, 600),
+}
 
 
 def trainable(model: keras.Model) -> int:
@@ -36,7 +54,7 @@ def test_every_preset_is_checked_here() -> None:
         for family in registry.names("kerascnn.models")
         for preset in registry.constant("kerascnn.models", family, "PRESETS", {})
     ]
-    assert sorted(found) == sorted(["lenet5", *VGG, *RESNET])
+    assert sorted(found) == sorted(["lenet5", "alexnet", *VGG, *RESNET, *BOTTLENECK, *EFFICIENTNET])
 
 
 def test_lenet5() -> None:
@@ -47,6 +65,85 @@ def test_lenet5() -> None:
     assert model.get_layer("block2_pool").output.shape == (None, 5, 5, 16)
 
 
+@pytest.mark.parametrize(("groups", "count"), [(2, 60_965_224), (1, 62_378_344)])
+def test_alexnet(groups: int, count: int) -> None:
+    model = alexnet.build((227, 227, 3), 1000, **{**alexnet.PRESETS["alexnet"], "groups": groups})
+    # Kernels of 11, 5, 3, 3 and 3, then 6 6 256 features; two groups halve three kernels.
+    convolutions = [
+        11 * 11 * 3 * 96 + 96,
+        5 * 5 * 96 * 256 // groups + 256,
+        3 * 3 * 256 * 384 + 384,
+        3 * 3 * 384 * 384 // groups + 384,
+        3 * 3 * 384 * 256 // groups + 256,
+    ]
+    dense = 4096 * (9216 + 1) + 4096 * (4096 + 1) + 1000 * (4096 + 1)
+    assert model.count_params() == sum(convolutions) + dense == count
+    sides = [layer.output.shape[1] for layer in model.layers if layer.name.endswith("_pool")]
+    assert (model.get_layer("conv1").output.shape[1], *sides) == (55, 27, 13, 6)
+    assert not any(getattr(layer, "groups", 1) > 1 for layer in model.layers)
+
+
+def test_alexnet_halves_do_not_see_each_other() -> None:
+    model = alexnet.build((8, 8, 1), 10, filters=6, normalization="none")
+    before = model.get_layer("conv1_pool").output
+    halves = keras.Model(before, [model.get_layer(f"conv2_half{i}").output for i in (1, 2)])
+    x = np.random.default_rng(0).random((1, 4, 4, 6), dtype=np.float32)
+    changed = x + np.float32([0, 0, 0, 1, 1, 1])
+    (first, second), (same, other) = ([np.asarray(y) for y in halves(z)] for z in (x, changed))
+    np.testing.assert_array_equal(same, first)
+    assert not np.array_equal(other, second)
+    joined = model.get_layer("conv2_concat").output.shape
+    assert joined == (None, 4, 4, 16)
+
+
+def test_alexnet_says_what_its_stem_needs() -> None:
+    assert alexnet.build((67, 67, 3), 10, stem="imagenet").output_shape == (None, 10)
+    expected = r"^`stem='imagenet'` needs .* least 67x67, .* takes any\. Received: 80x66$"
+    with pytest.raises(ValueError, match=expected):
+        alexnet.build((80, 66, 3), 10, stem="imagenet")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", EFFICIENTNET)
+def test_efficientnet(preset: str) -> None:
+    count, side = EFFICIENTNET[preset]
+    model = efficientnet.build((side, side, 3), 1000, **efficientnet.PRESETS[preset])
+    assert model.count_params() == count
+    assert model.get_layer("pool").input.shape[1] == math.ceil(side / 32)
+
+
+def test_efficientnet_at_sizes_of_ones_own() -> None:
+    """Figures from the paper, section 5.1: alpha 1.2, beta 1.1, gamma 1.15."""
+    assert (efficientnet.width_of(0), efficientnet.depth_of(0)) == (1, 1)
+    assert (efficientnet.width_of(2), efficientnet.depth_of(2)) == pytest.approx((1.21, 1.44))
+    found = [efficientnet.resolution_of(phi) for phi in (-40, -1, 0, 1, 2)]
+    assert found == [1, 195, 224, 258, 296]
+
+
+def test_efficientnet_leaves_branches_out_more_and_more() -> None:
+    model = efficientnet.build((8, 8, 1), 10, depth=0.5, stochastic_depth=0.4)
+    added = {layer.name: layer for layer in model.layers if layer.name.endswith("_drop")}
+    # Ten blocks: 1, 1, 1, 2, 2, 2, 1; at a quarter of the width, stages 1 to 3 have 8, 8, 16.
+    assert {name: pytest.approx(layer.rate) for name, layer in added.items()} == {
+        "stage1_block1_drop": 0.0,
+        "stage4_block2_drop": 0.16,
+        "stage5_block2_drop": 0.24,
+        "stage6_block2_drop": 0.32,
+    }
+    keras.utils.set_random_seed(0)
+    x = np.ones((64, 2, 2, 16), np.float32)
+    y = np.asarray(added["stage6_block2_drop"](x, training=True))
+    kept = y.reshape(64, -1) > 0
+    assert np.array_equal(kept.all(axis=1), kept.any(axis=1))  # A whole image or nothing of it.
+    assert 0 < kept.all(axis=1).sum() < 64
+
+
+def test_efficientnet_without_a_squeeze() -> None:
+    model = efficientnet.build((8, 8, 1), 10, squeeze=0.0)
+    assert not [layer.name for layer in model.layers if "_squeeze" in layer.name]
+    assert trainable(model) < trainable(efficientnet.build((8, 8, 1), 10, squeeze=0.1))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", VGG)
 def test_vgg(preset: str) -> None:
@@ -55,16 +152,6 @@ def test_vgg(preset: str) -> None:
     assert model.get_layer("block5_pool").output.shape == (None, 7, 7, 512)
     convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
     assert len(convolutions) + 3 == int(preset.removeprefix("vgg"))
-
-
-@pytest.mark.parametrize("preset", ["vgg16", "vgg19"])
-def test_vgg_takes_the_weights_of_keras_applications(preset: str) -> None:
-    reference = getattr(keras.applications, preset.upper())(
-        weights=None, include_top=False, input_shape=(32, 32, 3)
-    )
-    ours = vgg.build((32, 32, 3), 10, **{**vgg.PRESETS[preset], "dense": 8})
-    shapes = [w.shape for w in reference.get_weights()]
-    assert [w.shape for w in ours.get_weights()[: len(shapes)]] == shapes
 
 
 @pytest.mark.parametrize("preset", RESNET)
@@ -81,6 +168,24 @@ def test_resnet(preset: str) -> None:
     assert len(on_the_path) == int(preset.removeprefix("resnet"))
     before_pool = model.get_layer("pool").input.shape
     assert before_pool == ((None, 7, 7, 512) if shape == IMAGENET else (None, 8, 8, 64))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", BOTTLENECK)
+def test_resnet_with_bottlenecks(preset: str) -> None:
+    with_bias, without_bias = BOTTLENECK[preset]
+    model = resnet.build(IMAGENET, 1000, **resnet.PRESETS[preset])
+    assert model.count_params() == with_bias
+    assert model.get_layer("pool").input.shape == (None, 7, 7, 2048)
+    plain = {**resnet.PRESETS[preset], "use_bias": False}
+    assert trainable(resnet.build(IMAGENET, 1000, **plain)) == without_bias
+
+
+def test_bottlenecks_build_with_every_stem_and_shortcut() -> None:
+    for stem in resnet.STEMS:
+        for shortcut in resnet.SHORTCUTS:
+            model = resnet.build((8, 8, 1), 4, depth=50, filters=2, stem=stem, shortcut=shortcut)
+            assert model.get_layer("pool").output.shape == (None, 2 * 8 * 4)
 
 
 def test_the_identity_shortcut_takes_every_second_pixel_and_adds_zeros() -> None:
@@ -179,9 +284,12 @@ def test_a_kernel_too_large_is_named(module: Any) -> None:
         (cnn, {"filters": 0}, r"`filters >= 1` must hold. Received: 0"),
         (cnn, {"pooling": "maxx"}, r"No 'maxx' in pooling. .* Did you mean 'max'\?"),
         (vgg, {"depth": 12}, r"`depth` must be one of \[11, 13, 16, 19\]. Received: 12"),
-        (resnet, {"depth": 2}, r"`depth` must be 18, 34 or 6n \+ 2 .* Received: 2$"),
-        (resnet, {"depth": 21}, r"`depth` must be 18, 34 or 6n \+ 2 .* Received: 21$"),
-        (resnet, {"depth": 50}, r"`depth` must .* but not 50 or 152. Received: 50$"),
+        (alexnet, {"filters": 7}, r"`filters` must be even and at least 2. Received: 7$"),
+        (alexnet, {"groups": 3}, r"`1 <= groups <= 2` must hold. Received: 3"),
+        (efficientnet, {"width": 0.0}, r"`0.05 <= width <= 8` must hold. Received: 0.0"),
+        (resnet, {"depth": 2}, r"`depth` must be 18, 34, 101 or 6n \+ 2 .* Received: 2$"),
+        (resnet, {"depth": 21}, r"`depth` must be 18, 34, 101 or 6n \+ 2 .* Received: 21$"),
+        (resnet, {"use_bias": "yes"}, r"`use_bias` must be true or false. Received: 'yes'$"),
         (resnet, {"stem": "large"}, r"No 'large' in stem. Expected one of: imagenet, small."),
     ],
 )
