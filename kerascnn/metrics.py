@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from kerascnn import registry
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -38,8 +40,6 @@ def split_name(name: str) -> tuple[str, str]:
     Raises:
         ValueError: If there is no such metric.
     """
-    from kerascnn import registry
-
     for prefix, part in PREFIXES.items():
         if name.startswith(prefix) and name.removeprefix(prefix) in DIRECTIONS:
             return part, name.removeprefix(prefix)

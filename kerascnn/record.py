@@ -33,7 +33,7 @@ class RunRecord:
         error: The traceback of a failed run, the reason of an infeasible one, else "".
         trial: Which ask of the oracle this run belongs to; None outside a study.
         point: What the oracle asked for; empty outside a search.
-        host: Where and with what it ran: backend, device, threads, trainer, versions, start.
+        host: Where and with what it ran: trainer, backend, threads, machine, versions, end.
     """
 
     spec: RunSpec
@@ -53,6 +53,11 @@ class RunRecord:
             raise ValueError(f"`status` must be one of {STATUSES}. Received: {self.status!r}")
         history = {name: [_finite(v) for v in values] for name, values in self.history.items()}
         object.__setattr__(self, "history", history)
+
+    @property
+    def reason(self) -> str:
+        """The last line of the error; "" if there is none."""
+        return next(iter(reversed(self.error.strip().splitlines())), "")
 
     def to_json(self) -> dict[str, Any]:
         """Returns the fields as JSON values."""

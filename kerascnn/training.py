@@ -5,6 +5,7 @@ import datetime
 import errno
 import functools
 import importlib.metadata
+import io
 import json
 import os
 import platform
@@ -61,18 +62,15 @@ def run(
     while pending := [run for run in runs if run.record is None]:
         try:
             _train(pending, trainer)
-            for each in [run for run in pending if run.record is None]:
-                each.end(status="failed", error="It was given up before its last epoch.")
+            _end(pending, status="failed", error="It was given up before its last epoch.")
         except _InfeasibleError as error:
-            for each in [run for run in pending if run.record is None]:
-                each.end(status="infeasible", error=str(error))
+            _end(pending, status="infeasible", error=str(error))
         except Exception as error:
             if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
                 raise  # No run's fault: the study stops and goes on once there is room.
             # Trainers go through runs in order: the first without a record is the one that broke.
-            broken = next((run for run in pending if run.record is None), None)
-            if broken is not None:
-                broken.end(status="failed", error=traceback.format_exc())
+            broken = [run for run in pending if run.record is None][:1]
+            _end(broken, status="failed", error=traceback.format_exc())
     return [run.record for run in runs if run.record is not None]
 
 
@@ -151,6 +149,12 @@ class _Run:
         return self._loggers
 
 
+def _end(runs: Sequence[_Run], **fields: Any) -> None:
+    for run in runs:
+        if run.record is None:
+            run.end(**fields)
+
+
 def _train(runs: Sequence[_Run], trainer: str) -> None:
     quiet.import_keras().backend.clear_session()  # The import takes seconds: only workers pay.
     first = runs[0].spec
@@ -197,7 +201,7 @@ def _finish(run: _Run, data: "Dataset", model: Any, predict: Any) -> None:
         if not np.isfinite(logits).all():
             run.end(status="failed", error=f"Diverged: the logits of {part} are not finite.")
             return
-        _save_array(run.dir / f"logits-{part}.npy", logits)
+        save_array(run.dir / f"logits-{part}.npy", logits)
         found |= metrics.measure(logits, data.labels[indices], part)
     if run.spec.repeat == 0:
         beside = run.dir / ".model.keras"  # Keras insists on the ending.
@@ -206,14 +210,13 @@ def _finish(run: _Run, data: "Dataset", model: Any, predict: Any) -> None:
     run.end(metrics=found)
 
 
-def _save_array(path: Path, array: Any) -> None:
+def save_array(path: Path, array: Any) -> None:
+    """Writes a small array as a whole `.npy` file, on disk when this returns, or nothing."""
     import numpy as np
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "wb") as file:
-        np.save(file, array)
-        file.flush()
-        os.fsync(file.fileno())
+    content = io.BytesIO()
+    np.save(content, array)
+    write_file(path, content.getvalue())
 
 
 def _check(model: Any, family: str) -> None:

@@ -10,10 +10,11 @@ import numpy.typing as npt
 
 from kerascnn import metrics, registry, training
 from kerascnn.record import RunRecord
-from kerascnn.spec import RunSpec, Value, value_of
+from kerascnn.spec import Value, value_of
 from tuning import measures
 from tuning.measures import Interval
 from tuning.study import Study
+from tuning.trials import has_score
 
 # Seeds from which on the best-set is shown: with fewer almost nothing can be told apart.
 BEST_SET_SEEDS = 5
@@ -151,9 +152,8 @@ def _why_nothing(study: Study, groups: Mapping[str, Sequence[RunRecord]], full: 
 
 
 def _reason(runs: Sequence[RunRecord]) -> str:
-    """Returns the last line of the first error, or ""."""
-    errors = [run.error.strip() for run in runs if run.status == "failed"]
-    return errors[0].splitlines()[-1] if errors else ""
+    """Returns the reason of the first run that failed, or ""."""
+    return next((run.reason for run in runs if run.status == "failed"), "")
 
 
 def _rank(row: Row, maximize: bool) -> tuple[bool, float, int]:
@@ -166,7 +166,6 @@ def _row(study: Study, runs: Sequence[RunRecord], part: str, name: str) -> Row:
     runs = sorted(runs, key=lambda run: run.spec.repeat)
     finished = [run for run in runs if run.status == "finished" and full in run.metrics]
     values = [run.metrics[full] for run in finished]
-    enough = bool(values) and 2 * len(finished) >= len(runs)
     scores = _scores(study, finished, part, name) if len(values) > 1 else None
     return Row(
         config_id=runs[0].spec.config_id,
@@ -176,7 +175,7 @@ def _row(study: Study, runs: Sequence[RunRecord], part: str, name: str) -> Row:
         n=len(finished),
         failed=sum(run.status == "failed" for run in runs),
         values=tuple(values),
-        mean=float(np.mean(values)) if enough else None,
+        mean=float(np.mean(values)) if has_score(len(values), len(runs)) else None,
         interval_seeds=measures.t_interval(values),
         interval_new_data=None if scores is None else measures.new_data_interval(scores),
         sd=measures.sd(values),
@@ -210,14 +209,8 @@ def _scores(
 
 def _shown(study: Study, run: RunRecord) -> dict[str, Value]:
     names = study.spec.varied or [name for name in run.point if name not in ("family", "code")]
-    return {name: _value(run.spec, run.point, name) for name in names}
-
-
-def _value(spec: RunSpec, point: Any, name: str) -> Value:
-    if name in point:
-        asked: Value = point[name]
-        return asked
-    return value_of(spec, name)
+    asked = run.point
+    return {name: asked[name] if name in asked else value_of(run.spec, name) for name in names}
 
 
 def _with_best_set(

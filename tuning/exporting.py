@@ -209,9 +209,8 @@ def _train_again(study: Study, record: RunRecord, recorded: Path, target: Path) 
             [record.spec], folder=str(scratch), trainer=study.spec.trainer, loggers=()
         )
     if runs[0].status != "finished":
-        reason = runs[0].error.strip().splitlines()[-1]
         raise RuntimeError(
-            f"{record.spec.run_name} was trained again and {runs[0].status}: {reason}"
+            f"{record.spec.run_name} was trained again and {runs[0].status}: {runs[0].reason}"
         )
     again = training.run_dir(scratch, record.spec)
     _check.compare(

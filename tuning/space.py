@@ -81,6 +81,11 @@ def size(space: Space) -> int | None:
     return math.prod(len(values) for values in counts if values is not None)
 
 
+def contains(space: Space, point: Mapping[str, Value]) -> bool:
+    """Returns whether `point` has a value of its domain for every setting of the space."""
+    return all(name in point and point[name] in domain for name, domain in space.items())
+
+
 def sample(space: Space, rng: random.Random) -> dict[str, Value]:
     """Draws one point, each setting uniformly (on its scale) and independently."""
     return {name: _draw(domain, rng) for name, domain in space.items()}

@@ -3,14 +3,13 @@
 import dataclasses
 import datetime
 import hashlib
-import io
 import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerascnn import metrics, registry
+from kerascnn import metrics, registry, training
 from kerascnn.record import RunLog, RunRecord, write_file
 from kerascnn.spec import RunSpec, Value
 from tuning import space as spaces
@@ -257,13 +256,9 @@ def save_labels(folder: Path, part: str, labels: "npt.NDArray[np.int32]") -> Non
         part: The part they belong to; "train" for its probe.
         labels: int32 (n,), in the order of the logits.
     """
-    import numpy as np
-
     path = folder / f"labels-{part}.npy"
     if not path.exists():
-        content = io.BytesIO()
-        np.save(content, labels)
-        write_file(path, content.getvalue())
+        training.save_array(path, labels)
 
 
 def _last_written(folder: Path) -> float:

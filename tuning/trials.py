@@ -43,7 +43,7 @@ class Trial:
         """Returns the mean of the finished runs; None if fewer than half of all finished."""
         ended = [self.runs[repeat] for repeat in sorted(self.runs)]
         values = [run.metrics[metric] for run in ended if run.status == "finished"]
-        return statistics.fmean(values) if values and 2 * len(values) >= len(ended) else None
+        return statistics.fmean(values) if has_score(len(values), len(ended)) else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,6 +154,11 @@ class Trials:
             if (first := trial.runs.get(0)) is not None:
                 model = training.run_dir(folder, first.spec) / "model.keras"
                 model.unlink(missing_ok=True)
+
+
+def has_score(finished: int, ended: int) -> bool:
+    """Returns whether a configuration has a score: at least half of its ended runs finished."""
+    return finished > 0 and 2 * finished >= ended
 
 
 def alike(records: Sequence[RunRecord]) -> bool:

@@ -134,7 +134,7 @@ def test_a_full_disk_is_no_runs_fault(tmp_path: Path, monkeypatch: pytest.Monkey
     def full(path: Path, array: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(training, "_save_array", full)
+    monkeypatch.setattr(training, "save_array", full)
     with pytest.raises(OSError, match="No space left"):
         run(tmp_path, SPEC)
     assert training.outbox(tmp_path, SPEC) is None

@@ -46,7 +46,7 @@ class UnlearningOracle:
         self._oracle = _make(name, space, maximize=True)
 
     def adopt(self, trial: int, point: Mapping[str, Value]) -> None:
-        if self._adopts and all(point.get(name) in domain for name, domain in self._space.items()):
+        if self._adopts and spaces.contains(self._space, point):
             values = {name: point[name] for name in self._space}
             self._enter(f"adopted{trial}", values)
 
@@ -110,7 +110,7 @@ class LearningOracle:
         self._scores: dict[int, float | None] = {}  # Trial -> score; None: it failed
 
     def adopt(self, trial: int, point: Mapping[str, Value]) -> None:
-        if all(point.get(name) in domain for name, domain in self._space.items()):
+        if spaces.contains(self._space, point):
             self._points[trial] = {name: point[name] for name in self._space}
 
     def tell(self, trial: int, score: float | None) -> None:
