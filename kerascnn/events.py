@@ -111,7 +111,8 @@ def shown_of(spec: RunSpec, shown: Mapping[str, Value]) -> dict[str, Value]:
     The page stays blank in a study of which it knows no setting.
     """
     if shown:
-        return dict(shown)
+        own = {"family": Path(spec.family).stem} if "family" in shown else {}
+        return {**shown, **own}
     main = {name: getattr(spec, name) for name in ("learning_rate", "batch_size", "optimizer")}
     return {"family": Path(spec.family).stem, **main, **spec.hyperparameters}
 

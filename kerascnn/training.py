@@ -81,7 +81,8 @@ def outbox(folder: Path, spec: RunSpec) -> RunRecord | None:
         record = RunRecord.from_json(fields)
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return record if record.spec.run_id == spec.run_id else None
+    same = (record.spec.run_id, record.spec.last_epoch) == (spec.run_id, spec.last_epoch)
+    return record if same else None
 
 
 def run_dir(folder: Path, spec: RunSpec) -> Path:

@@ -21,12 +21,13 @@ def _record(spec: RunSpec) -> RunRecord:
     if number % 7 == 1 and spec.repeat == 1:
         history = {"loss/train": [1.0, float("nan")]}
         return RunRecord(spec=spec, status="failed", error="Diverged.", epoch=2, history=history)
-    value = number % 1000 / 1000 + spec.seed % 100 / 10_000
+    value = (number % 1000 / 1000 + spec.seed % 100 / 10_000) * spec.last_epoch / spec.epochs
+    prefix = "test" if spec.phase == "final" else "val"
     return RunRecord(
         spec=spec,
-        epoch=spec.epochs,
-        metrics={"val_accuracy": value, "val_loss": 1 - value},
-        history={name: [value] * spec.epochs for name in ("accuracy/train", "loss/train")},
+        epoch=spec.last_epoch,
+        metrics={f"{prefix}_accuracy": value, f"{prefix}_loss": 1 - value},
+        history={name: [value] * spec.last_epoch for name in ("accuracy/train", "loss/train")},
         parameters=number % 10_000,
         seconds=time.perf_counter() % 1,
     )

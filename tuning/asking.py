@@ -1,24 +1,43 @@
-"""The oracle's side of a search: made late, and told all that came before in its order."""
+"""The oracles' side of a search: made late, and told all that came before in its order.
 
+What is asked depends on the log alone, not on who ends first: trial n is asked from the scores of
+a fixed number of trials, the first ones, however many more are known already.
+"""
+
+import dataclasses
 import functools
 from collections.abc import Mapping
 from typing import Any
 
 from kerascnn import metrics, quiet, registry, training
 from tuning.oracles import Ask, Oracle
-from tuning.study import SearchSpec
+from tuning.search_spec import Contender, SearchSpec
 from tuning.trials import Trial, Trials
 
 # Asks in a row answered by a configuration already tried before the space counts as exhausted.
 _DUPLICATES = 50
+_ROOM = "tuning.oracles"
+
+
+@dataclasses.dataclass(frozen=True)
+class Circumstances:
+    """What an ask depended on besides its number: written beside it in the log.
+
+    Attributes:
+        told: How many trials, from the first, the oracle knew the scores of.
+        new: Whether a point never tried was wanted too.
+    """
+
+    told: int
+    new: bool
 
 
 class Asking:
-    """Asks the oracle of a study, which is made when it is first needed.
+    """Asks the oracles of a study, one a family, which are made when they are first needed.
 
     Args:
         spec: The study's; it has an oracle.
-        trials: What was asked so far; each ask and score is also reported here, in order.
+        trials: What was asked so far; each ask and score is also reported here.
         versions: Package -> version that the study was begun with.
     """
 
@@ -26,62 +45,117 @@ class Asking:
         self._spec = spec
         self._trials = trials
         self._versions = versions
-        # ("ask", trial, None) and ("tell", trial, score), as the log has them.
-        self._history: list[tuple[str, int, float | None]] = []
+        self._learns: bool = registry.constant(_ROOM, spec.oracle, "LEARNS", True)
+        self._continues: bool = registry.constant(_ROOM, spec.oracle, "CONTINUES", False)
+        self._asked: list[Circumstances] = []  # By number of the trial
+        self._scores: dict[int, float | None] = {}  # Trial -> score; None: it failed
+        self._told = 0  # How many trials the oracles were told of.
+        self._in_vain: tuple[int, Circumstances] | None = None  # The last ask without an answer.
 
     def prepare(self) -> None:
-        """Makes the oracle, which imports Keras Tuner and takes seconds, while others work."""
-        _ = self._oracle
+        """Makes the oracles, which imports Keras Tuner and takes seconds, while others work."""
+        _ = self._oracles
 
-    def asked(self, trial: Trial) -> None:
-        """Takes note of an ask: this one's answer, or one in the log."""
-        self._history.append(("ask", trial.number, None))
+    def asked(self, circumstances: Circumstances) -> None:
+        """Takes note of the next ask: this one's answer, or one in the log."""
+        self._asked.append(circumstances)
 
     def tell(self, trial: Trial, score: float | None) -> None:
-        """Takes the score of a trial whose runs have all ended; None: it failed."""
-        self._history.append(("tell", trial.number, score))
-        if "_oracle" in vars(self):
-            self._oracle.tell(trial.number, score)
+        """Takes the score of a trial whose planned runs have ended; None: it failed.
 
-    def next(self) -> Ask | None:
+        More runs later change the leaderboard, and nothing that was asked.
+        """
+        self._scores.setdefault(trial.number, score)
+
+    def next(self) -> tuple[Ask, Circumstances] | None:
         """Returns what to try next, never a configuration that was tried; None: nothing now."""
-        return self._ask(self._oracle, len(self._trials))
+        number = len(self._trials)
+        if number < len(self._spec.contenders):  # The baselines that every other must beat.
+            contender = self._spec.contenders[number]
+            return Ask(point=self._spec.point(contender, contender.defaults())), _BASELINE
+        told = self._least_told(number) if self._learns else 0
+        while all(each in self._scores for each in range(told)):
+            known = told if self._learns else number
+            now = Circumstances(told, self._trials.counted(known) < self._trials.trials)
+            if (ask := self._ask_once(number, now)) is not None:
+                return ask, now
+            if not self._learns or told == number:
+                return None
+            told += 1
+        return None
+
+    def _least_told(self, number: int) -> int:
+        """Returns how many scores are waited for before trial `number` is asked for."""
+        last = max((each.told for each in self._asked), default=0)
+        return max(last, self._told, number - self._spec.lookahead)
+
+    def _ask_once(self, number: int, now: Circumstances) -> Ask | None:
+        """Asks the families' oracles, first who has least; None also if that was in vain before."""
+        if not (now.new or self._continues) or self._in_vain == (number, now):
+            return None
+        self._tell_up_to(now.told)
+        begun = self._trials.begun()
+        for contender in sorted(self._spec.contenders, key=lambda each: begun[each.name]):
+            if (ask := self._ask(contender, number, new=now.new)) is not None:
+                return ask
+        self._in_vain = (number, now)
+        return None
 
     @functools.cached_property
-    def _oracle(self) -> Oracle:
+    def _oracles(self) -> dict[str, Oracle]:
+        """The oracle of each family by its name, told and asked all that the log says."""
         with quiet.silenced():  # It may bring Keras and its backend.
-            entry = registry.load("tuning.oracles", self._spec.oracle)
-        oracle: Oracle = entry.oracle(
-            self._spec.space,
-            maximize=metrics.maximize(self._spec.objective),
-            seed=self._spec.seed,
-            epochs=self._spec.base.epochs,
-        )
-        for kind, number, score in self._history:
-            if kind == "tell":
-                oracle.tell(number, score)
-            else:
-                self._replay(oracle, number)
-        return oracle
+            entry = registry.load(_ROOM, self._spec.oracle)
+        made: dict[str, Oracle] = {
+            contender.name: entry.oracle(
+                contender.space,
+                maximize=metrics.maximize(self._spec.objective),
+                seed=self._spec.seed,
+                epochs=contender.base.epochs,
+            )
+            for contender in self._spec.contenders
+        }
+        vars(self)["_oracles"] = made  # Replaying asks for it.
+        for number, circumstances in enumerate(self._asked):
+            self._tell_up_to(circumstances.told)
+            self._replay(number, circumstances)
+        return made
 
-    def _replay(self, oracle: Oracle, number: int) -> None:
+    def _oracle_of(self, number: int) -> Oracle:
+        return self._oracles[self._spec.contender(self._trials[number].point).name]
+
+    def _tell_up_to(self, told: int) -> None:
+        _ = self._oracles  # Made now, it is told what came before.
+        for number in range(self._told, told):
+            self._oracle_of(number).tell(number, self._scores[number])
+            self._told = number + 1
+
+    def _replay(self, number: int, circumstances: Circumstances) -> None:
         point = self._trials[number].point
-        # The baseline is nobody's ask.
-        if not number or not oracle.asks_again:
-            oracle.adopt(number, point)
+        contender = self._spec.contender(point)
+        oracle = self._oracle_of(number)
+        if number < len(self._spec.contenders) or not oracle.asks_again:
+            oracle.adopt(number, {name: point[name] for name in contender.space})
             return
-        ask = self._ask(oracle, number)
-        if ask is None or ask.point != point:
+        ask = self._ask(contender, number, new=circumstances.new)
+        asked = (point, self._trials[number].parent)
+        if ask is None or (ask.point, ask.parent) != asked:
             now = training.versions("keras-tuner")["keras-tuner"]
             raise ValueError(
                 f"The oracle no longer asks what it asked as trial {number}: the study was begun "
                 f"with keras-tuner {self._versions.get('keras-tuner')}, this is {now}."
             )
 
-    def _ask(self, oracle: Oracle, number: int) -> Ask | None:
+    def _ask(self, contender: Contender, number: int, *, new: bool) -> Ask | None:
         for _ in range(_DUPLICATES):
-            ask = oracle.ask(number)
-            known = None if ask is None else self._trials.find(ask.point)
-            if known is None or known.number >= number:
+            ask = self._oracles[contender.name].ask(number, new=new)
+            if ask is None:
+                return None
+            ask = dataclasses.replace(ask, point=self._spec.point(contender, ask.point))
+            known = self._trials.find(ask.point)
+            if ask.parent is not None or known is None or known.number >= number:
                 return ask
         return None
+
+
+_BASELINE = Circumstances(told=0, new=True)  # Nobody's ask.

@@ -1,6 +1,7 @@
 """The leaderboard of a study: which configuration is better, and by more than its own noise?"""
 
 import dataclasses
+import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,7 +29,8 @@ class Row:
         config_id: The configuration.
         family: Its family.
         hyperparameters: The settings that vary in the study, defaults included.
-        epochs: The planned length, which its runs reached.
+        epochs: Epochs its runs were trained for, a rule that ends a run early aside.
+        stopped_early: Whether that is less than was planned: such a row is not ranked.
         n: Finished runs.
         failed: Failed runs; they are counted, never averaged away.
         values: The metric of each finished run, by repeat.
@@ -47,6 +49,7 @@ class Row:
     family: str
     hyperparameters: dict[str, Value]
     epochs: int
+    stopped_early: bool
     n: int
     failed: int
     values: tuple[float, ...]
@@ -69,8 +72,10 @@ class Board:
         study: The study's name.
         metric: A metric without its prefix.
         split: The part it was measured on.
-        rows: Best mean first; those without a mean last.
-        undecided: How many others cannot be told from the leader; None with one seed.
+        rows: Best mean first; then those stopped early, the longest first; those without a mean
+            last.
+        undecided: How many others cannot be told from the leader, of those that are ranked; None
+            with one seed.
         failures: Why runs failed: the last line of the first error of each configuration.
     """
 
@@ -98,6 +103,8 @@ class Board:
 def compare(study: Study, metric: str | None = None, split: str | None = None) -> Board:
     """Ranks the configurations of a study that were trained to their planned length.
 
+    Those that were not, as an oracle saw no use in it, follow unranked.
+
     Args:
         study: The study.
         metric: "accuracy" or, with the part, "val_accuracy"; None: the study's objective.
@@ -110,9 +117,9 @@ def compare(study: Study, metric: str | None = None, split: str | None = None) -
     part, name = resolve(study, metric, split)
     groups: dict[str, list[RunRecord]] = defaultdict(list)
     for record in study.records():
-        if record.status != "infeasible" and record.spec.phase == "search":
+        if record.status != "infeasible" and record.spec.phase == study.spec.phase:
             groups[record.spec.config_id].append(record)
-    rows = [_row(study, runs, part, name) for runs in groups.values()]
+    rows = [_row(study, _furthest(runs), part, name) for runs in groups.values()]
     if not rows:
         raise ValueError(f"No run of {study.folder} has ended yet.")
     if not any(row.n for row in rows):
@@ -156,9 +163,16 @@ def _reason(runs: Sequence[RunRecord]) -> str:
     return next((run.reason for run in runs if run.status == "failed"), "")
 
 
-def _rank(row: Row, maximize: bool) -> tuple[bool, float, int]:
+def _furthest(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """Returns the runs that were trained for longest: others are on their way, or left behind."""
+    reach = max(run.spec.last_epoch for run in runs)
+    return [run for run in runs if run.spec.last_epoch == reach]
+
+
+def _rank(row: Row, maximize: bool) -> tuple[bool, int, float, int]:
     mean = 0.0 if row.mean is None else row.mean
-    return row.mean is None, -mean if maximize else mean, row.parameters
+    behind = -row.epochs if row.stopped_early else -sys.maxsize
+    return row.mean is None, behind, -mean if maximize else mean, row.parameters
 
 
 def _row(study: Study, runs: Sequence[RunRecord], part: str, name: str) -> Row:
@@ -171,7 +185,8 @@ def _row(study: Study, runs: Sequence[RunRecord], part: str, name: str) -> Row:
         config_id=runs[0].spec.config_id,
         family=runs[0].spec.family,
         hyperparameters=_shown(study, runs[0]),
-        epochs=runs[0].spec.epochs,
+        epochs=runs[0].spec.last_epoch,
+        stopped_early=runs[0].spec.last_epoch < runs[0].spec.epochs,
         n=len(finished),
         failed=sum(run.status == "failed" for run in runs),
         values=tuple(values),
@@ -208,15 +223,15 @@ def _scores(
 
 
 def _shown(study: Study, run: RunRecord) -> dict[str, Value]:
-    names = study.spec.varied or [name for name in run.point if name not in ("family", "code")]
     asked = run.point
+    names = [n for n in study.spec.varied(asked) or asked if n not in ("family", "code")]
     return {name: asked[name] if name in asked else value_of(run.spec, name) for name in names}
 
 
 def _with_best_set(
     study: Study, rows: list[Row], part: str, name: str, failures: Mapping[str, str]
 ) -> Board:
-    ranked = [row for row in rows if row.mean is not None]
+    ranked = [row for row in rows if row.mean is not None and not row.stopped_early]
     groups = [row.values for row in ranked]
     undecided = None
     if ranked and ranked[0].n > 1:
@@ -225,7 +240,9 @@ def _with_best_set(
         if all(row.n >= BEST_SET_SEEDS for row in ranked):
             flags = dict(zip((row.config_id for row in ranked), members, strict=True))
             rows = [
-                dataclasses.replace(row, in_best_set=flags.get(row.config_id, False))
+                row
+                if row.stopped_early
+                else dataclasses.replace(row, in_best_set=flags.get(row.config_id, False))
                 for row in rows
             ]
     return Board(

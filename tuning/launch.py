@@ -28,10 +28,11 @@ def search(
     """Searches the settings of `family` on `dataset`, or continues where that search stopped.
 
     Args:
-        family: An entry of `kerascnn/models`, or the user's own (a path or a dotted module).
+        family: An entry of `kerascnn/models`, or the user's own (a path or a dotted module); or
+            several with commas, "cnn,vgg": one oracle each, the trials shared out.
         dataset: An entry of `kerascnn/datasets`, an `.npz` file or a folder of class folders.
         oracle: An entry of `tuning/oracles`.
-        trials: Distinct configurations to try, the family's defaults first.
+        trials: Distinct configurations to try in all, the families' defaults first.
         seeds: Runs of each.
         workers: Runs trained at once; None: as many as cores and memory allow.
         executor: An entry of `tuning/executors`.
@@ -45,7 +46,14 @@ def search(
         ValueError, OSError: If anything asked for does not exist or does not fit; see `Search`.
     """
     begun = new_search(
-        family, dataset, oracle=oracle, trials=trials, seeds=seeds, executor=executor, **options
+        family,
+        dataset,
+        oracle=oracle,
+        trials=trials,
+        seeds=seeds,
+        workers=workers,
+        executor=executor,
+        **options,
     )
     run(begun, trials=trials, seeds=seeds, workers=workers, executor=executor, watch=watch)
     return begun
@@ -56,6 +64,7 @@ def train(
     dataset: str = "digits",
     *,
     seeds: int = 1,
+    test: bool = False,
     workers: int | None = None,
     executor: str = "processes",
     watch: Callable[[Progress], None] = lambda progress: None,
@@ -64,21 +73,23 @@ def train(
     """Trains one configuration with several seeds, or continues where that stopped.
 
     Args:
-        family: See `search`.
+        family: See `search`; of several, one configuration each.
         dataset: See `search`.
         seeds: Runs to train.
         workers: See `search`.
         executor: See `search`.
+        test: Whether the runs are scored on the test set, declared in the study's log before
+            they are trained, on all that is not test. Such runs are a study of their own.
         watch: See `search`.
         **options: As `new_training` takes them; with one `name`, several calls share a study.
 
     Returns:
         The study, all its runs ended.
     """
-    begun, point = new_training(
-        family, dataset, seeds=seeds, workers=workers, executor=executor, **options
+    begun, points = new_training(
+        family, dataset, seeds=seeds, test=test, workers=workers, executor=executor, **options
     )
-    run(begun, seeds=seeds, workers=workers, executor=executor, points=[point], watch=watch)
+    run(begun, seeds=seeds, workers=workers, executor=executor, points=points, watch=watch)
     return begun
 
 

@@ -3,15 +3,16 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from typing import Any
 
 from kerascnn import training
 from kerascnn.record import RunRecord
-from kerascnn.spec import RunSpec, Value, value_of
+from kerascnn.spec import RunSpec, Value
 from tuning import summary
-from tuning.asking import Asking
+from tuning.asking import Asking, Circumstances
 from tuning.oracles import Ask
 from tuning.study import Study
-from tuning.trials import Progress, Trial, Trials, alike
+from tuning.trials import FirstRuns, Progress, Trial, Trials
 
 # Points in a row that cannot be built before the search gives up.
 _INFEASIBLE = 100
@@ -31,7 +32,8 @@ class Search:
     Args:
         study: The study.
         executor: Where runs are trained.
-        workers: Calls it runs at once.
+        workers: Calls it runs at once; as many trials more wait for them, so that none idles
+            while an oracle takes its time.
         trials: Distinct configurations to try, if more than before.
         seeds: Runs of each, if more than before.
         points: What to try if the study has no oracle.
@@ -57,6 +59,7 @@ class Search:
         self._spec = study.spec
         self._executor = executor
         self._workers = workers
+        self._ahead = 2 * workers
         self._wanted = {"trials": trials, "seeds": seeds}
         self._points = list(points)
         self._keep = keep
@@ -66,7 +69,8 @@ class Search:
         versions = study.about.get("versions", {})
         self._asking = Asking(study.spec, self._trials, versions) if study.spec.oracle else None
         self._pending: dict[Future[list[RunRecord]], tuple[Trial, list[RunSpec]]] = {}
-        self._first: list[RunRecord] = []  # The first runs of this call, to tell broken code by.
+        self._declared: list[dict[str, Any]] = []  # Events
+        self._first = FirstRuns(max(2, workers))
         self.exhausted = False
 
     @property
@@ -100,18 +104,20 @@ class Search:
     def _replay(self) -> None:
         for line in self._study.log.lines():
             if line["kind"] == "ask":
-                self._enter(line["point"])
+                ask = Ask(point=line["point"], epochs=line["epochs"], parent=line["parent"])
+                self._enter(ask, Circumstances(line["told"], line["new"]))
             elif line["kind"] == "run":
                 fields = {name: value for name, value in line.items() if name != "kind"}
                 self._take(RunRecord.from_json(fields))
             elif line["kind"] == "event" and line["name"] == "extended":
                 self._trials.trials, self._trials.seeds = line["trials"], line["seeds"]
+            elif line["kind"] == "event" and line["name"] == "test_declared":
+                self._declared.append({k: v for k, v in line.items() if k != "kind"})
 
-    def _enter(self, point: Mapping[str, Value]) -> Trial:
-        trial = self._trials.enter(point)
+    def _enter(self, ask: Ask, circumstances: Circumstances) -> Trial:
         if self._asking is not None:
-            self._asking.asked(trial)
-        return trial
+            self._asking.asked(circumstances)
+        return self._trials.enter(ask.point, ask.epochs, ask.parent)
 
     def _extend(self) -> None:
         if self._asking is None:
@@ -130,7 +136,7 @@ class Search:
             if self._trials[number].seeds:
                 self._submit(self._trials[number])
         while True:
-            while self._under_way() < self._workers and (trial := self._next()) is not None:
+            while self._under_way() < self._ahead and (trial := self._next()) is not None:
                 self._submit(trial)
             if not self._pending:
                 return
@@ -146,45 +152,52 @@ class Search:
     def _next(self) -> Trial | None:
         if self._asking is None:
             return self._next_given()
-        ask = self._next_asked(self._asking)
-        return None if ask is None else self._begin(ask)
+        found = self._next_asked(self._asking)
+        return None if found is None else self._begin(*found)
 
     def _next_given(self) -> Trial | None:
         if not self._points:
             return None
         point = self._points.pop(0)
-        trial = self._trials.find(point) or self._begin(Ask(point=point))
+        trial = self._trials.find(point) or self._begin(Ask(point=point), Circumstances(0, True))
         trial.seeds = self._wanted["seeds"] or self._spec.seeds
+        if self._spec.phase == "final" and len(trial.runs) < trial.seeds:
+            self._declare(trial)
         self._refuse_the_impossible(trial)
         return trial
 
-    def _begin(self, ask: Ask) -> Trial:
-        fields = {"trial": len(self._trials), **dataclasses.asdict(ask)}
-        self._study.log.append("ask", fields)
-        return self._enter(ask.point)
+    def _declare(self, trial: Trial) -> None:
+        """Says in the log, before any of it is trained, what will be scored on the test set."""
+        declared = {"trial": trial.number, "config_id": trial.config.config_id}
+        event = {"name": "test_declared", **declared, "seeds": trial.seeds}
+        if event not in self._declared:
+            self._study.log.append("event", event)
+            self._declared.append(event)
 
-    def _next_asked(self, asking: Asking) -> Ask | None:
-        if (reason := self._trials.last_all_infeasible(_INFEASIBLE)) is not None:
-            raise RuntimeError(f"{_INFEASIBLE} points in a row cannot be built. The last: {reason}")
-        if self._trials.feasible >= self._trials.trials or self.exhausted:
+    def _begin(self, ask: Ask, circumstances: Circumstances) -> Trial:
+        fields = {**dataclasses.asdict(ask), **dataclasses.asdict(circumstances)}
+        self._study.log.append("ask", {"trial": len(self._trials), **fields})
+        return self._enter(ask, circumstances)
+
+    def _next_asked(self, asking: Asking) -> tuple[Ask, Circumstances] | None:
+        if (reason := self._trials.why_nothing_builds(_INFEASIBLE)) is not None:
+            raise RuntimeError(reason)
+        if self.exhausted:
             return None
-        if not len(self._trials):  # The baseline that every other must beat: the defaults.
-            base = self._spec.base
-            return Ask(point={name: value_of(base, name) for name in self._spec.space})
-        ask = asking.next()
-        if ask is None and not self._pending:
-            self.exhausted = True
-        return ask
+        found = asking.next()
+        if found is None and not self._pending:
+            self.exhausted = self._trials.feasible < self._trials.trials
+        return found
 
     def _submit(self, trial: Trial) -> None:
         """Submits the runs that are missing, adopting those a worker finished unrecorded."""
         written = summary.is_written(self._study.folder, trial.config, len(trial.runs))
-        if trial.complete and not written:
+        if trial.complete and not written and not trial.continued:
             self._summarize(trial)
         missing = []
         for repeat in range(0 if trial.infeasible else trial.seeds):
             if repeat not in trial.runs:
-                spec = trial.config.repeated(self._spec.seed, "search", repeat)
+                spec = trial.config.repeated(self._spec.seed, self._spec.phase, repeat)
                 missing.append(spec)
         missing = self._adopt(trial, missing)
         for batch in _deal(missing, self._parts(trial)):
@@ -196,7 +209,7 @@ class Search:
             batch,
             folder=str(self._study.folder),
             trainer=self._spec.trainer,
-            varied=self._spec.varied,
+            varied=self._spec.varied(trial.point),
         )
         self._pending[future] = (trial, batch)
 
@@ -243,7 +256,7 @@ class Search:
         if record.spec.repeat in trial.runs or trial.infeasible:
             return
         if record.status == "infeasible":  # So are all its seeds: one line says it, the first.
-            first = trial.config.repeated(self._spec.seed, "search", 0)
+            first = trial.config.repeated(self._spec.seed, self._spec.phase, 0)
             record = dataclasses.replace(record, spec=first)
         record = dataclasses.replace(record, trial=trial.number, point=trial.point)
         self._study.log.append_record(record)
@@ -253,20 +266,20 @@ class Search:
             self._trials.prune(self._study.folder, self._keep)
         self._watch(self._trials.progress())
         self._refuse_the_impossible(trial)
-        self._stop_if_code_is_broken(record)
+        self._first.add(record)
 
     def _refuse_the_impossible(self, trial: Trial) -> None:
         """What the user set cannot be built: that is no point to skip."""
-        if trial.seeds and trial.infeasible and (self._asking is None or not trial.number):
+        given = self._asking is None or trial.number < len(self._spec.contenders)
+        if trial.seeds and trial.infeasible and given:
             raise ImpossibleError(f"The network cannot be built: {trial.runs[0].error}")
 
     def _take(self, record: RunRecord) -> None:
-        if record.trial is None or record.spec.phase != "search":
+        if record.trial is None or record.spec.phase != self._spec.phase:
             return
         trial = self._trials[record.trial]
         trial.runs[record.spec.repeat] = record
-        if self._asking is not None and trial.complete and not trial.told:
-            trial.told = True
+        if self._asking is not None and trial.complete:
             self._asking.tell(trial, trial.score(self._spec.objective))
 
     def _summarize(self, trial: Trial) -> None:
@@ -274,19 +287,9 @@ class Search:
             self._study.folder,
             list(trial.runs.values()),
             len(trial.runs),
-            varied=self._spec.varied,
+            varied=self._spec.varied(trial.point),
             objective=self._spec.objective,
         )
-
-    def _stop_if_code_is_broken(self, record: RunRecord) -> None:
-        """The same exception at the same line, run after run from the first, is no run's fault."""
-        enough = max(2, self._workers)
-        if len(self._first) < enough:
-            self._first.append(record)
-            if len(self._first) == enough and alike(self._first):
-                raise RuntimeError(
-                    f"The first {enough} runs failed at the same line. Stopped.\n{record.error}"
-                )
 
 
 def _deal(specs: Sequence[RunSpec], parts: int) -> list[list[RunSpec]]:

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kerascnn.spec import Value
@@ -84,6 +84,30 @@ def size(space: Space) -> int | None:
 def contains(space: Space, point: Mapping[str, Value]) -> bool:
     """Returns whether `point` has a value of its domain for every setting of the space."""
     return all(name in point and point[name] in domain for name, domain in space.items())
+
+
+def union(spaces: Iterable[Space]) -> dict[str, Domain]:
+    """Returns one domain for every name in several spaces, which holds all that they hold.
+
+    A setting that is a choice in one and a range in another becomes the range of both.
+    """
+    domains: dict[str, list[Domain]] = {}
+    for space in spaces:
+        for name, domain in space.items():
+            domains.setdefault(name, []).append(domain)
+    return {name: _joined(each) for name, each in domains.items()}
+
+
+def _joined(domains: Sequence[Domain]) -> Domain:
+    if len(set(domains)) == 1:
+        return domains[0]
+    if all(isinstance(domain, Choice) for domain in domains):
+        return Choice(*(value for domain in domains for value in ends(domain)))
+    every = [float(value) for domain in domains for value in ends(domain)]
+    log = any(isinstance(domain, Float) and domain.log for domain in domains)
+    if all(isinstance(value, int) for domain in domains for value in ends(domain)):
+        return Int(int(min(every)), int(max(every)))
+    return Float(min(every), max(every), log=log and min(every) > 0)
 
 
 def sample(space: Space, rng: random.Random) -> dict[str, Value]:

@@ -5,15 +5,14 @@ import datetime
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerascnn import metrics, registry, training
+from kerascnn import registry, training
 from kerascnn.record import RunLog, RunRecord, write_file
 from kerascnn.spec import RunSpec, Value
-from tuning import space as spaces
-from tuning.space import Space
+from tuning.search_spec import SearchSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,78 +20,6 @@ if TYPE_CHECKING:
 
 RUNS = Path("runs")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class SearchSpec:
-    """What a study is: everything that decides its numbers, and how far it goes.
-
-    Attributes:
-        base: What all runs share; a point's values replace its own.
-        space: Domain by name of the setting; empty if points are given and not asked for.
-        oracle: An entry of `tuning/oracles`; "" if points are given (`train`).
-        objective: The metric that ranks, such as "val_accuracy".
-        seed: Of the oracle, the runs' seeds and the division of the data.
-        backend: "tensorflow" or "jax".
-        trainer: An entry of `kerascnn/trainers`.
-        threads: CPU threads of each run; the numbers depend on it.
-        trials: Distinct configurations to try. Not part of the identity.
-        seeds: Runs of each configuration. Not part of the identity.
-    """
-
-    base: RunSpec
-    space: Space = dataclasses.field(default_factory=dict)
-    oracle: str = "random_search"
-    objective: str = "val_accuracy"
-    seed: int = 0
-    backend: str = "tensorflow"
-    trainer: str = "fit"
-    threads: int = 1
-    trials: int = 8
-    seeds: int = 3
-
-    def __post_init__(self) -> None:
-        for name in ("trials", "seeds", "threads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name} >= 1` must hold. Received: {getattr(self, name)}")
-        if self.seed < 0:
-            raise ValueError(f"`seed >= 0` must hold. Received: {self.seed}")
-        known = [f"val_{name}" for name in metrics.DIRECTIONS]
-        if self.objective in metrics.names() and self.objective not in known:
-            raise ValueError(
-                "A search sees the validation part only. Expected one of: "
-                f"{', '.join(known)}. Received: {self.objective!r}"
-            )
-        if self.objective not in known:
-            raise ValueError(registry.unknown("objectives", self.objective, known))
-
-    @property
-    def varied(self) -> tuple[str, ...]:
-        return tuple(self.space)
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns the fields as JSON values."""
-        space = {name: spaces.to_json(domain) for name, domain in self.space.items()}
-        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return {**fields, "base": self.base.to_json(), "space": space}
-
-    @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> "SearchSpec":
-        space = {name: spaces.from_json(domain) for name, domain in fields["space"].items()}
-        return cls(**{**fields, "base": RunSpec.from_json(fields["base"]), "space": space})
-
-    def identity(self) -> dict[str, Any]:
-        """Returns what another study would have to differ in, flat, by readable names."""
-        fields = self.to_json()
-        base = fields.pop("base")
-        for name in ("trials", "seeds"):
-            del fields[name]
-        if not self.oracle:  # Several `train` commands share a study if they share these.
-            base = {name: base[name] for name in ("fingerprint", "split_seed", "image_size")}
-        if base.get("code"):  # The content, not where the user keeps it.
-            base["family"] = Path(base["family"]).name
-        base.pop("dataset", None)
-        return {**base, **fields}
 
 
 class Study:
@@ -112,14 +39,31 @@ class Study:
             raise ValueError(f"No study at {self.folder}: it has no study.json.") from None
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{self.folder / 'study.json'} is damaged: {error}") from None
-        base = self.spec.base
-        family = self.located({"family": base.family, "code": base.code})["family"]
-        self.use(dataclasses.replace(base, family=str(family)))
+        self._use(self._kept)
         self.log = RunLog(self.folder / "log.jsonl")
 
-    def use(self, base: RunSpec) -> None:
-        """Takes another path of the same data, or of the same code."""
-        self.spec = dataclasses.replace(self.spec, base=base)
+    def use(self, dataset: str) -> None:
+        """Takes another path of the same data."""
+        self._use(lambda base: dataclasses.replace(base, dataset=dataset))
+
+    def _use(self, change: Callable[[RunSpec], RunSpec]) -> None:
+        self.spec = self.spec.based([change(each.base) for each in self.spec.contenders])
+
+    def _kept(self, base: RunSpec) -> RunSpec:
+        """Returns `base` with the user's own family where the study keeps its copy."""
+        family = self.located({"family": base.family, "code": base.code})["family"]
+        return dataclasses.replace(base, family=str(family))
+
+    def configured(self, point: Mapping[str, Value]) -> RunSpec:
+        """Returns the configuration that a point of this study is, no run of it in particular.
+
+        Raises:
+            ValueError: If the point has a setting that there is not, or a value out of range.
+        """
+        if not self.spec.oracle:
+            return self.spec.base.configure(self.located(point))
+        values = {name: value for name, value in point.items() if name != "family"}
+        return self.spec.contender(point).base.configure(values)
 
     def located(self, point: Mapping[str, Value]) -> dict[str, Value]:
         """Returns `point` with the user's own family where the study keeps its copy."""
@@ -139,7 +83,7 @@ class Study:
         longest: dict[str, RunRecord] = {}
         for record in self.log:
             known = longest.get(record.spec.run_id)
-            if known is None or record.epoch >= known.epoch:
+            if known is None or record.spec.last_epoch >= known.spec.last_epoch:
                 longest[record.spec.run_id] = record
         return list(longest.values())
 
@@ -191,6 +135,8 @@ def differences(ours: SearchSpec, theirs: SearchSpec) -> list[str]:
         return [f"it was made by {made[bool(ours.oracle)]}, not by {made[bool(theirs.oracle)]}"]
     old, new = ours.identity(), theirs.identity()
     changed = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+    if "families" in changed:  # All else that differs follows from it.
+        changed = ["families"]
     if "fingerprint" in changed:
         changed.remove("fingerprint")
         there, here = (Path(spec.base.dataset).name for spec in (ours, theirs))
@@ -215,7 +161,8 @@ def default_name(spec: SearchSpec, threads: int | None = None) -> str:
     config = {} if spec.oracle else {"config": spec.base.config_id}
     identity = {**spec.identity(), **config, "threads": threads or 0}
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:4]
-    words = (Path(spec.base.family).stem, Path(spec.base.dataset).stem)
+    families = (contender.name for contender in spec.contenders)
+    words = (*families, Path(spec.base.dataset).stem)
     return "-".join((*(re.sub(r"[^A-Za-z0-9._-]+", "_", w).strip("._-") for w in words), digest))
 
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec, Value, value_of
+from tuning import space as spaces
+from tuning.search_spec import SearchSpec
 from tuning.space import Choice, Domain, Float
-from tuning.study import SearchSpec
 
 if TYPE_CHECKING:
     from tuning.measures import Interval
@@ -53,9 +54,12 @@ def describe(folder: Path, spec: SearchSpec) -> None:
     metrics = {f"metrics/{spec.objective}": spec.objective}
     metrics |= {f"summary/{tag}": word for tag, word in _SUMMARY.items()}
     metrics |= {f"metrics/{name}": name for name in ("val_accuracy", "val_loss")}
+    space = spaces.union([contender.space for contender in spec.contenders])
+    if spec.others:
+        space = {"family": Choice(*(contender.name for contender in spec.contenders)), **space}
     columns = [
-        _column(name, spec.space[name], leading=position < _COLUMNS)
-        for position, name in enumerate(_most_telling_first(spec.space))
+        _column(name, space[name], leading=position < _COLUMNS)
+        for position, name in enumerate(_most_telling_first(space))
     ] or [events.choice(name, [value]) for name, value in events.shown_of(spec.base, {}).items()]
     charts = {
         f"{curve}: mean over the seeds": (f"mean/{curve}", f"lower/{curve}", f"upper/{curve}")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,18 +19,20 @@ class Trial:
     Attributes:
         number: Which ask, from 0.
         point: What was asked for.
-        config: The configuration, no run of it in particular.
+        config: The configuration and its reach, no run of it in particular.
+        parent: The trial that this one trains for longer; None: a new configuration.
+        continued: Whether a later trial trains it for longer: it then needs no more seeds.
         seeds: Runs that are planned; those of an earlier command may be more.
         runs: Records by repeat.
-        told: Whether the oracle knows the score.
     """
 
     number: int
     point: Mapping[str, Value]
     config: RunSpec
+    parent: int | None = None
+    continued: bool = False
     seeds: int = 0
     runs: dict[int, RunRecord] = dataclasses.field(default_factory=dict)
-    told: bool = False
 
     @property
     def complete(self) -> bool:
@@ -74,7 +77,7 @@ class Trials:
         self._study = study
         self._spec = spec
         self._all: list[Trial] = []
-        self._by_config: dict[str, Trial] = {}
+        self._first: dict[str, Trial] = {}  # Configuration -> the trial that began it
         self._maximize = metrics.maximize(spec.objective)
         self._seeds = spec.seeds if spec.oracle else 0
         self.trials = spec.trials
@@ -87,51 +90,94 @@ class Trials:
 
     @property
     def seeds(self) -> int:
-        """Runs of each trial, where an oracle is asked; setting it plans them for all."""
+        """Runs of each trial, where an oracle is asked; setting it plans them for all to come."""
         return self._seeds
 
     @seeds.setter
     def seeds(self, seeds: int) -> None:
         self._seeds = seeds
         for trial in self._all:
-            trial.seeds = seeds
+            if not trial.continued:
+                trial.seeds = seeds
 
-    def enter(self, point: Mapping[str, Value]) -> Trial:
-        """Adds the next trial."""
-        trial = Trial(len(self._all), point, self._configured(point), self._seeds)
+    def enter(
+        self, point: Mapping[str, Value], epochs: int | None = None, parent: int | None = None
+    ) -> Trial:
+        """Adds the next trial.
+
+        Args:
+            point: What was asked for.
+            epochs: Epochs to train; None: the planned length.
+            parent: The trial it continues; None: a new one.
+        """
+        config = self._study.configured(point)
+        if epochs is not None:
+            config = dataclasses.replace(config, stop_epoch=epochs)
+        trial = Trial(len(self._all), point, config, parent, seeds=self._seeds)
+        if parent is not None:
+            self._all[parent].continued = True
         self._all.append(trial)
-        self._by_config[trial.config.config_id] = trial
+        self._first.setdefault(config.config_id, trial)
         return trial
 
     def find(self, point: Mapping[str, Value]) -> Trial | None:
-        """Returns the trial of the configuration that `point` makes, if it was asked for."""
-        return self._by_config.get(self._configured(point).config_id)
-
-    def _configured(self, point: Mapping[str, Value]) -> RunSpec:
-        return self._spec.base.configure(self._study.located(point))
+        """Returns the first trial of the configuration that `point` makes, if there is one."""
+        return self._first.get(self._study.configured(point).config_id)
 
     @property
     def feasible(self) -> int:
-        """How many trials count: those whose network can be built, as far as is known."""
-        return sum(not trial.infeasible for trial in self._all)
+        """How many trials count: see `counted`."""
+        return self.counted(len(self._all))
+
+    def counted(self, known: int) -> int:
+        """Returns how many distinct configurations were begun whose network can be built.
+
+        Args:
+            known: How many trials, from the first, are asked whether it can; others count.
+        """
+        return sum(
+            trial.parent is None and not (trial.number < known and trial.infeasible)
+            for trial in self._all
+        )
+
+    def begun(self) -> Counter[str]:
+        """Returns how many configurations were begun of each family that is searched."""
+        contenders = (
+            self._spec.contender(trial.point) for trial in self._all if trial.parent is None
+        )
+        return Counter(contender.name for contender in contenders)
 
     def reasons(self) -> list[str]:
         """Returns why trials could not be built, one reason a trial."""
         runs = [list(trial.runs.values()) for trial in self._all if trial.infeasible]
         return [ended[0].error for ended in runs]
 
-    def last_all_infeasible(self, count: int) -> str | None:
-        """Returns why, if the last `count` trials could not be built."""
+    def why_nothing_builds(self, count: int) -> str | None:
+        """Returns why, and with which values, if the last `count` trials could not be built."""
         last = self._all[-count:]
         if len(last) < count or not all(trial.infeasible for trial in last):
             return None
-        return next(iter(last[-1].runs.values())).error
+        alike = [
+            f"{name}={value}"
+            for name, value in last[-1].point.items()
+            if all(trial.point.get(name) == value for trial in last)
+        ]
+        fixed = [f"{name}={value}" for name, value in self._spec.base.hyperparameters.items()]
+        shared = f" all have {', '.join(alike)}." if alike else " they share no searched value."
+        given = f" Fixed: {', '.join(fixed)}." if fixed else ""
+        reason = next(iter(last[-1].runs.values())).error
+        return f"{count} points in a row cannot be built:{shared}{given} The last: {reason}"
 
     def ranked(self) -> list[Trial]:
-        """Returns the complete trials that have a score, best first."""
-        pairs = [(trial.score(self._spec.objective), trial) for trial in self._all]
-        scored = [(s, trial) for s, trial in pairs if s is not None and trial.complete]
-        scored.sort(key=lambda pair: pair[0], reverse=self._maximize)
+        """Returns the complete trials that have a score: the longest first, then the best.
+
+        Of a configuration that was continued only the last trial counts.
+        """
+        furthest = {trial.config.config_id: trial for trial in self._all if trial.complete}
+        pairs = [(trial.score(self._spec.objective), trial) for trial in furthest.values()]
+        sign = 1 if self._maximize else -1
+        scored = [(sign * score, trial) for score, trial in pairs if score is not None]
+        scored.sort(key=lambda pair: (_reach(pair[1]), pair[0]), reverse=True)
         return [trial for _, trial in scored]
 
     def progress(self) -> Progress:
@@ -156,9 +202,40 @@ class Trials:
                 model.unlink(missing_ok=True)
 
 
+def _reach(trial: Trial) -> float:
+    """Returns how far a trial went, as a part of its planned length."""
+    return trial.config.last_epoch / trial.config.epochs
+
+
 def has_score(finished: int, ended: int) -> bool:
     """Returns whether a configuration has a score: at least half of its ended runs finished."""
     return finished > 0 and 2 * finished >= ended
+
+
+class FirstRuns:
+    """Tells the user's broken code by the first runs: the same exception at the same line.
+
+    Args:
+        enough: How many runs it takes.
+    """
+
+    def __init__(self, enough: int) -> None:
+        self._enough = enough
+        self._records: list[RunRecord] = []
+
+    def add(self, record: RunRecord) -> None:
+        """Takes the next run that ended.
+
+        Raises:
+            RuntimeError: If it is the last of the first and all failed alike: no run's fault.
+        """
+        if len(self._records) < self._enough:
+            self._records.append(record)
+            if len(self._records) == self._enough and alike(self._records):
+                raise RuntimeError(
+                    f"The first {self._enough} runs failed at the same line. Stopped.\n"
+                    f"{record.error}"
+                )
 
 
 def alike(records: Sequence[RunRecord]) -> bool:

@@ -35,13 +35,15 @@ def make(name: str, space: Space, seed: int = 0) -> Oracle:
 
 
 def points(oracle: Oracle, count: int, first: int = 1) -> list[dict[str, Any]]:
+    """Returns the new points of `count` asks, told that every fourth failed."""
     found = []
     for trial in range(first, first + count):
         ask = oracle.ask(trial)
         if ask is None:
             break
         oracle.tell(trial, float(trial % 5) if trial % 4 else None)
-        found.append(dict(ask.point))
+        if ask.parent is None:
+            found.append(dict(ask.point))
     return found
 
 
@@ -58,6 +60,14 @@ def test_points_lie_in_the_space(name: str, space: Space) -> None:
 def test_a_space_is_exhausted_without_repetition(name: str) -> None:
     found = points(make(name, SPACE), 100)
     assert len({tuple(point.items()) for point in found}) == len(found) == size(SPACE)
+
+
+def test_without_a_wish_for_new_points_there_are_none(name: str) -> None:
+    oracle, other = make(name, ENDLESS), make(name, ENDLESS)
+    assert oracle.ask(1, new=False) is None
+    assert points(oracle, 12) == points(other, 12)
+    told = oracle.ask(13, new=False)
+    assert told is None or told.parent is not None
 
 
 def test_an_empty_space_has_no_point(name: str) -> None:

@@ -11,8 +11,9 @@ from kerascnn import training
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec
 from tuning import comparison, measures, study
+from tuning.search_spec import SearchSpec
 from tuning.space import Choice
-from tuning.study import SearchSpec, Study
+from tuning.study import Study
 from tuning.trials import Trial, alike
 
 BASE = RunSpec(family="cnn", dataset="digits", fingerprint="f" * 64)

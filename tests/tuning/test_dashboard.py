@@ -24,6 +24,7 @@ from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec, value_of
 from tuning import study, summary
 from tuning.commands import dashboard
+from tuning.search_spec import SearchSpec
 from tuning.space import Choice, Int
 
 ROOT = Path(dashboard.__file__).parents[2]
@@ -51,7 +52,7 @@ def _records(configs: int, seeds: int) -> list[RunRecord]:
 def _study(folder: Path, configs: int, seeds: int, **fields: Any) -> study.Study:
     """Makes a study as a search leaves it."""
     options = {"trials": max(configs, 1), "seeds": max(seeds, 1), **fields}
-    spec = study.SearchSpec(base=BASE, space=SPACE, **options)
+    spec = SearchSpec(base=BASE, space=SPACE, **options)
     made = study.create(folder, spec, {})
     summary.describe(folder, spec)
     records = _records(configs, seeds)
@@ -91,7 +92,7 @@ def test_a_study_without_runs_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("configs", "seeds"), [(10, 3), (60, 3), (41, 1), (60, 10), (1, 50)])
 def test_the_filter_leaves_what_tensorboard_selects_by_itself(configs: int, seeds: int) -> None:
     records = _records(configs, seeds)
-    spec = study.SearchSpec(base=BASE, space=SPACE, trials=configs, seeds=seeds)
+    spec = SearchSpec(base=BASE, space=SPACE, trials=configs, seeds=seeds)
     chosen, leading = dashboard.run_filter(spec, records)
     matched = [name for name in _listed(records, seeds) if re.search(chosen, name)]
     assert 0 < len(matched) <= 40
@@ -105,7 +106,7 @@ def test_the_filter_keeps_the_leading_configurations() -> None:
     records = _records(60, 3)
     ranked = [record.spec.config_id for record in records[::3]]
     for objective, expected in (("val_accuracy", ranked[-10:]), ("val_loss", ranked[-10:])):
-        spec = study.SearchSpec(base=BASE, space=SPACE, trials=60, objective=objective)
+        spec = SearchSpec(base=BASE, space=SPACE, trials=60, objective=objective)
         chosen, leading = dashboard.run_filter(spec, records)
         kept = {config for config in ranked if re.search(chosen, f"{config}/search0")}
         assert kept == set(expected)
@@ -114,7 +115,7 @@ def test_the_filter_keeps_the_leading_configurations() -> None:
 
 def test_the_filter_looks_ahead_to_what_a_running_search_will_add() -> None:
     records = _records(3, 3)
-    spec = study.SearchSpec(base=BASE, space=SPACE, trials=60)
+    spec = SearchSpec(base=BASE, space=SPACE, trials=60)
     chosen, leading = dashboard.run_filter(spec, records)
     assert leading == 3
     assert re.search(chosen, f"{records[0].spec.config_id}/summary-n3/x")

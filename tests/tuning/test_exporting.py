@@ -18,7 +18,8 @@ from kerascnn.spec import RunSpec
 from tuning import exporting
 from tuning import study as studies
 from tuning.commands import export as export_command
-from tuning.study import SearchSpec, Study
+from tuning.search_spec import SearchSpec
+from tuning.study import Study
 
 
 @pytest.fixture(scope="module")

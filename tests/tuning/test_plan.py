@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kerascnn.spec import value_of
-from tuning import plan, study
+from tuning import begin, plan, searchable, study
 from tuning.space import Choice, Float, Int
 from tuning.spaces import _training, cnn
 
@@ -26,7 +26,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_fixed_settings_leave_the_space_and_varied_ones_join_it() -> None:
-    space = plan.space_of("cnn", {"filters": 8}, {"depth": "2:5", "growth": "1.0:2.0"})
+    space = searchable.space_of("cnn", {"filters": 8}, {"depth": "2:5", "growth": "1.0:2.0"})
     assert "filters" not in space
     assert space["depth"] == Int(2, 5)
     assert space["growth"] == Float(1.0, 2.0)
@@ -35,10 +35,10 @@ def test_fixed_settings_leave_the_space_and_varied_ones_join_it() -> None:
 
 def test_a_family_of_ones_own_brings_its_space() -> None:
     Path("own.py").write_text(OWN)
-    space = plan.space_of("own.py", {}, {})
+    space = searchable.space_of("own.py", {}, {})
     assert space == {**_training.TRAINING, "width": Int(8, 32, 8)}
-    assert "width" not in plan.space_of("own.py", {"width": 64}, {})
-    assert plan.space_of("own.py", {}, {"width": "1,2"})["width"] == Choice(1, 2)
+    assert "width" not in searchable.space_of("own.py", {"width": 64}, {})
+    assert searchable.space_of("own.py", {}, {"width": "1,2"})["width"] == Choice(1, 2)
 
 
 def test_a_search_of_ones_own_family_keeps_its_code() -> None:
@@ -70,7 +70,7 @@ def test_epochs_may_be_varied() -> None:
 
 
 def test_presets_are_settings_that_can_be_overridden() -> None:
-    begun, point = plan.new_training(
+    begun, [point] = plan.new_training(
         "resnet", "synthetic", preset="resnet20", fixed={"filters": 4}, epochs=2
     )
     assert (point["depth"], point["filters"], point["epochs"]) == (20, 4, 2)
@@ -91,7 +91,7 @@ def test_train_shares_the_cores_out_and_a_study_keeps_its_threads(
 
 def test_an_edited_file_changes_nothing_in_its_study() -> None:
     Path("own.py").write_text(OWN)
-    begun, point = plan.new_training("own.py", "synthetic", fixed={"rate": 0.5})
+    begun, [point] = plan.new_training("own.py", "synthetic", fixed={"rate": 0.5})
     before = begun.spec.base.configure(begun.located(point))
     Path("own.py").write_text(OWN.replace("width=16", "width=64"))
     after = study.Study(begun.folder)
@@ -106,7 +106,7 @@ def test_two_files_of_one_name_stand_side_by_side() -> None:
         Path(folder, "own.py").write_text(text)
     families = set()
     for folder in ("a", "b"):
-        begun, point = plan.new_training(f"{folder}/own.py", "synthetic", name="both")
+        begun, [point] = plan.new_training(f"{folder}/own.py", "synthetic", name="both")
         families.add(str(begun.located(point)["family"]))
     assert len(families) == 2
     assert {Path(family).read_text() for family in families} == {OWN, OWN + "# other"}
@@ -115,7 +115,7 @@ def test_two_files_of_one_name_stand_side_by_side() -> None:
 def test_settings_of_one_train_command_do_not_reach_the_next() -> None:
     ids = set()
     for fixed in ({"learning_rate": 0.05}, {}, {"learning_rate": 0.05}):
-        begun, point = plan.new_training("linear", "synthetic", fixed=fixed, name="one")
+        begun, [point] = plan.new_training("linear", "synthetic", fixed=fixed, name="one")
         ids.add(begun.spec.base.configure(begun.located(point)).config_id)
     assert len(ids) == 2
 
@@ -156,10 +156,10 @@ def test_threads_asked_for_make_another_study() -> None:
 
 def test_the_backend_is_what_keras_would_take(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "numpy")
-    assert plan._backend(None) == "tensorflow"
-    monkeypatch.setattr(plan.importlib.util, "find_spec", lambda name: None)
+    assert begin._backend(None) == "tensorflow"
+    monkeypatch.setattr(begin.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match="pip install jax"):
-        plan._backend("jax")
+        begin._backend("jax")
 
 
 def test_names_are_the_users() -> None:

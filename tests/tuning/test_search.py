@@ -1,7 +1,9 @@
 """The search loop, without training: whatever happens, the log ends the same."""
 
+import collections
 import dataclasses
 import json
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -18,8 +20,9 @@ from tests import fake
 from tuning import comparison
 from tuning.executors import processes, serial
 from tuning.search import Search
+from tuning.search_spec import Contender, SearchSpec
 from tuning.space import Choice, Float, Int
-from tuning.study import SearchSpec, Study, create
+from tuning.study import Study, create
 
 BASE = RunSpec(family="cnn", dataset="digits", fingerprint="f" * 64)
 SPACE = {
@@ -29,6 +32,7 @@ SPACE = {
     "activation": Choice("relu", "tanh"),
 }
 SPEC = SearchSpec(base=BASE, space=SPACE, trials=6, seeds=2)
+HYPERBAND = dataclasses.replace(SPEC, oracle="hyperband", trials=13)
 
 
 def begin(folder: Path, spec: SearchSpec = SPEC) -> Study:
@@ -143,9 +147,161 @@ def test_a_grid_cut_anywhere_ends_as_if_it_was_not(
 
 
 @pytest.mark.slow
-def test_a_bayesian_search_cut_past_its_random_phase_ends_as_if_it_was_not(tmp_path: Path) -> None:
-    spec = dataclasses.replace(SPEC, oracle="bayesian", trials=14, seeds=1)
-    _resume_after_every_cut(tmp_path, spec, in_one, step=9)
+@pytest.mark.parametrize("run", [in_one, in_two])
+def test_a_bayesian_search_cut_past_its_random_phase_ends_as_if_it_was_not(
+    tmp_path: Path, run: Callable[[Study], Any]
+) -> None:
+    """With two workers too: which scores an ask knows does not depend on who ends first."""
+    spec = dataclasses.replace(SPEC, oracle="bayesian", trials=16, seeds=1)
+    _resume_after_every_cut(tmp_path, spec, run, step=11)
+
+
+@pytest.mark.parametrize("run", [in_one, in_two])
+def test_hyperband_cut_anywhere_ends_as_if_it_was_not(
+    tmp_path: Path, run: Callable[[Study], Any]
+) -> None:
+    _resume_after_every_cut(tmp_path, HYPERBAND, run, step=3)
+
+
+def test_hyperband_counts_configurations_and_finishes_its_promotions(tmp_path: Path) -> None:
+    study = begin(tmp_path / "s", HYPERBAND)
+    in_one(study)
+    asks = essence(study)[0]
+    new = [ask for ask in asks if ask["parent"] is None]
+    assert len(new) == HYPERBAND.trials
+    assert {ask["epochs"] for ask in asks} == {1, 3, None}
+    for ask in asks:
+        if ask["parent"] is not None:
+            assert ask["point"] == asks[ask["parent"]]["point"]
+    by_run: dict[str, set[int]] = {}
+    for record in study.log:
+        by_run.setdefault(record.spec.run_id, set()).add(record.spec.last_epoch)
+    assert {1, 3, 9} in by_run.values()
+
+
+def test_what_was_stopped_early_is_not_ranked(tmp_path: Path) -> None:
+    study = begin(tmp_path / "s", HYPERBAND)
+    in_one(study, seeds=6)  # One of them fails in some.
+    board = comparison.compare(study)
+    early = [row.stopped_early for row in board.rows if row.mean is not None]
+    assert early == sorted(early)
+    assert set(early) == {False, True}
+    for row in board.rows:
+        assert row.stopped_early == (row.epochs < 9)
+        assert (row.in_best_set is None) == row.stopped_early
+    epochs = [row.epochs for row in board.rows if row.stopped_early and row.mean is not None]
+    assert epochs == sorted(epochs, reverse=True)
+
+
+def test_more_trials_of_hyperband_go_on_from_its_closed_bracket(tmp_path: Path) -> None:
+    study = begin(tmp_path / "s", HYPERBAND)
+    in_one(study)
+    in_one(study, trials=HYPERBAND.trials + 6, seeds=2)
+    asks = essence(study)[0]
+    assert sum(ask["parent"] is None for ask in asks) == HYPERBAND.trials + 6
+    lines = study.log.path.read_bytes().splitlines(keepends=True)
+    again = begin(tmp_path / "again", HYPERBAND)
+    again.log.path.write_bytes(b"".join(lines[: len(lines) * 2 // 3]))
+    in_one(again, trials=HYPERBAND.trials + 6, seeds=2)
+    assert essence(again) == essence(study)
+
+
+FAMILIES = dataclasses.replace(
+    SPEC,
+    others=(
+        Contender(base=dataclasses.replace(BASE, family="mlp"), space={"depth": Int(1, 2)}),
+        Contender(
+            base=dataclasses.replace(BASE, family="linear"),
+            space={"learning_rate": Float(1e-3, 1e-1, log=True)},
+        ),
+    ),
+    trials=12,
+)
+
+
+@pytest.mark.parametrize("oracle", ["random_search", "hyperband"])
+@pytest.mark.parametrize("run", [in_one, in_two])
+def test_families_cut_anywhere_end_as_if_they_were_not(
+    tmp_path: Path, run: Callable[[Study], Any], oracle: str
+) -> None:
+    _resume_after_every_cut(tmp_path, dataclasses.replace(FAMILIES, oracle=oracle), run, step=4)
+
+
+def test_families_share_the_trials_and_one_leaderboard(tmp_path: Path) -> None:
+    study = begin(tmp_path / "s", FAMILIES)
+    in_one(study)
+    points = [ask["point"] for ask in essence(study)[0]]
+    assert [point["family"] for point in points[:3]] == ["cnn", "mlp", "linear"]
+    assert points[1] == {"family": "mlp", "depth": 2}
+    # The mlp's two points are used up: its turns go to the others.
+    counts = collections.Counter(point["family"] for point in points)
+    assert counts == {"cnn": 5, "mlp": 2, "linear": 5}
+    rows = comparison.compare(study).rows
+    assert {row.family: set(row.hyperparameters) for row in rows} == {
+        "cnn": set(SPACE),
+        "mlp": {"depth"},
+        "linear": {"learning_rate"},
+    }
+
+
+def test_an_ask_waits_for_the_scores_it_is_made_from(tmp_path: Path) -> None:
+    """However slow the first trial: the fifth is asked without its score, the sixth with it."""
+    slow = threading.Event()
+
+    def run(specs: list[RunSpec], **options: Any) -> Any:
+        if specs[0].config_id == BASE.config_id:
+            assert slow.wait(30)
+        return fake.run(specs, **options)
+
+    study = begin(tmp_path / "s", dataclasses.replace(HYPERBAND, seeds=1))
+
+    def watch(progress: Any) -> None:
+        if progress.ended == 4:
+            slow.set()
+
+    with ThreadPoolExecutor(2) as executor:
+        Search(study, executor, workers=2, run=run, watch=watch)()
+    told = [ask["told"] for ask in essence(study)[0]]
+    assert told[:6] == [0, 0, 0, 0, 0, 1]
+
+
+def test_the_next_is_asked_for_while_the_workers_train(tmp_path: Path) -> None:
+    study = begin(tmp_path / "s", dataclasses.replace(SPEC, seeds=1))
+    asked = []
+
+    def run(specs: list[RunSpec], **options: Any) -> Any:
+        deadline = time.monotonic() + 30
+        while len(asks := essence(study)[0]) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        asked.append(len(asks))
+        return fake.run(specs, **options)
+
+    with ThreadPoolExecutor(1) as executor:
+        Search(study, executor, run=run)()
+    assert asked[0] >= 2
+
+
+def test_the_test_set_is_declared_before_anything_is_trained(tmp_path: Path) -> None:
+    spec = dataclasses.replace(SPEC, oracle="", space={}, objective="test_accuracy", trials=1)
+    study = begin(tmp_path / "s", spec)
+    points = [{"family": "cnn"}, {"family": "mlp"}]
+    in_one(study, points=points, seeds=3)
+    in_one(study, points=points, seeds=3)
+    in_one(study, points=points[:1], seeds=4)
+    lines = list(study.log.lines())
+    events = [line for line in lines if line["kind"] == "event"]
+    assert [(e["name"], e["trial"], e["seeds"]) for e in events] == [
+        ("test_declared", 0, 3),
+        ("test_declared", 1, 3),
+        ("test_declared", 0, 4),
+    ]
+    for event in events[:2]:
+        runs = [i for i, line in enumerate(lines) if line.get("trial") == event["trial"]]
+        first = next(i for i in runs if lines[i]["kind"] == "run")
+        assert lines.index(event) < first
+    assert {record.spec.phase for record in study.log} == {"final"}
+    board = comparison.compare(study)
+    assert (board.split, len(board.rows)) == ("test", 2)
 
 
 def test_an_exhausted_space_ends_the_search_and_says_so(tmp_path: Path) -> None:
@@ -211,7 +367,8 @@ def test_infeasible_points_do_not_depend_on_workers(tmp_path: Path) -> None:
 def test_a_search_where_nothing_fits_gives_up(tmp_path: Path) -> None:
     space = {"learning_rate": Float(1e-4, 1e-1), "depth": Int(3, 3)}
     study = begin(tmp_path / "s", dataclasses.replace(SPEC, space=space, seeds=1))
-    with pytest.raises(RuntimeError, match=r"100 points in a row cannot be built.*Too deep"):
+    match = r"100 points in a row cannot be built: all have depth=3\. The last: Too deep"
+    with pytest.raises(RuntimeError, match=match):
         in_one(study, run=fake.infeasible_run)
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from kerascnn.spec import RunSpec
 from tuning import study
+from tuning.search_spec import SearchSpec
 from tuning.space import Choice, Float, Int
-from tuning.study import SearchSpec, Study
+from tuning.study import Study
 
 SPEC = SearchSpec(
     base=RunSpec(family="cnn", dataset="digits", fingerprint="f" * 64),

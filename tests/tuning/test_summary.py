@@ -14,8 +14,8 @@ from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec
 from tests import event_files
 from tuning import measures, summary
+from tuning.search_spec import SearchSpec
 from tuning.space import Choice, Float, Int
-from tuning.study import SearchSpec
 
 BASE = RunSpec(family="cnn", dataset="digits", fingerprint="f" * 64, epochs=2)
 SPACE = {

@@ -25,10 +25,10 @@ def show(board: "Board") -> None:
     In a terminal too narrow for a row, its settings stand on lines of their own beneath it.
     """
     header = ["id", "n", board.metric, "new data 95 %", "seeds 95 %", "sd", "parameters", "s/run"]
-    if best_set := any(row.in_best_set is not None for row in board.rows):
-        header.append("best-set")
-    marks = [["*" if row.in_best_set else ""] if best_set else [] for row in board.rows]
-    cells = [[*_cells(row), *mark] for row, mark in zip(board.rows, marks, strict=True)]
+    cells = [_cells(row) for row in board.rows]
+    for name, column in _occasional(board).items():
+        header.append(name)
+        cells = [[*row, cell] for row, cell in zip(cells, column, strict=True)]
     title, *lines = _aligned([header, *cells])
     several = len({row.family for row in board.rows}) > 1
     settings = [_settings(row, several) for row in board.rows]
@@ -42,6 +42,10 @@ def show(board: "Board") -> None:
         click.echo(f"{line}{_GAP}{text}".rstrip() if beside else line.rstrip())
         if not beside:
             click.echo(textwrap.indent(textwrap.fill(text, (width or 80) - 4), "    "))
+    if early := [row for row in board.rows if row.stopped_early]:
+        click.echo(f"{len(early)} stopped early, after as many epochs as it says: not ranked.")
+    if board.split == "test":
+        click.echo("Scored on the test set, as the log says before it was trained on the rest.")
     for config, reason in board.failures.items():
         click.echo(f"{config[:6]} failed: {reason}")
     click.echo(_verdict(board))
@@ -72,6 +76,16 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
+def _occasional(board: "Board") -> dict[str, list[str]]:
+    """Returns the columns, by name, that only some leaderboards have."""
+    found: dict[str, list[str]] = {}
+    if any(row.stopped_early for row in board.rows):
+        found["epochs"] = [str(row.epochs) for row in board.rows]
+    if any(row.in_best_set is not None for row in board.rows):
+        found["best-set"] = ["*" if row.in_best_set else "" for row in board.rows]
+    return found
+
+
 def _cells(row: "Row") -> list[str]:
     return [
         row.config_id[:6],
@@ -100,13 +114,16 @@ def _short(value: object) -> str:
 
 def _verdict(board: "Board") -> str:
     """One line: what the seeds tell apart, and what to do next."""
-    others = sum(row.mean is not None for row in board.rows) - 1
-    leader = board.rows[0]
+    ranked = [row for row in board.rows if row.mean is not None and not row.stopped_early]
+    if not ranked:
+        return "No configuration was trained to its planned length yet: these are on their way."
+    others = len(ranked) - 1
+    leader = ranked[0]
     if board.undecided is None:
         return "One seed shows no variance: nothing can be told apart. Try more: --seeds 3."
     if not others:
         return f"One configuration, {leader.n} seeds."
-    counts = sorted({row.n for row in board.rows if row.mean is not None})
+    counts = sorted({row.n for row in ranked})
     seeds = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
     told = f"{board.undecided} of {others} others cannot be told from the leader"
     if leader.in_best_set is not None:

@@ -17,7 +17,8 @@ import click
 from kerascnn import metrics
 from kerascnn.record import RunRecord
 from tuning import study
-from tuning.study import SearchSpec, Study
+from tuning.search_spec import SearchSpec
+from tuning.study import Study
 
 # TensorBoard selects nothing by itself where more runs than this match the filter.
 _SELECTED = 40

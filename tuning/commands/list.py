@@ -57,10 +57,10 @@ def _about(room: str, name: str) -> str:
 
 def _settings(room: str, entry: str) -> dict[str, object]:
     if room == "spaces":
-        from tuning import plan
+        from tuning import searchable
 
         registry.source_file(ROOMS["families"], entry)
-        return {name: text(domain) for name, domain in plan.space_of(entry, {}, {}).items()}
+        return {name: text(domain) for name, domain in searchable.space_of(entry, {}, {}).items()}
     registry.source_file(ROOMS[room], entry)
     if room == "families":
         return registry.keywords(ROOMS[room], entry, "build")

@@ -55,7 +55,8 @@ def command(
 ) -> None:
     """Search the settings of FAMILY on DATASET.
 
-    FAMILY is a model family (see `list`), or your own file; DATASET a name, an .npz file with
+    FAMILY is a model family (see `list`), your own file, or several with commas (cnn,vgg): one
+    leaderboard, the trials shared out among them. DATASET a name, an .npz file with
     x_train y_train x_test y_test, or a folder of class folders. A folder or an .npz alone is
     the DATASET. Left out: cnn on digits.
     """
@@ -69,6 +70,7 @@ def command(
         dataset,
         trials=trials,
         seeds=seeds,
+        workers=workers,
         fixed=_options.read_settings(fixed),
         vary=_options.read_domains(vary),
         executor=executor,

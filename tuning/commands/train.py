@@ -14,6 +14,12 @@ from tuning.commands import _options
     "--seeds", type=click.IntRange(1), default=1, show_default=True, help="Runs to train."
 )
 @click.option("--preset", help="A published variant, such as vgg16; see `list`.")
+@click.option(
+    "--test",
+    is_flag=True,
+    help="Score on the test set, declared in the study's log before training, which is then on "
+    "all that is not test. For the table of a paper.",
+)
 @_options.run_options
 def command(
     family: str,
@@ -25,17 +31,18 @@ def command(
     image_size: int | None,
     as_json: bool,
     objective: str,
+    test: bool,
     **options: object,
 ) -> None:
     """Train one configuration of FAMILY on DATASET, with --seeds runs.
 
-    FAMILY and DATASET are as in `search`; DATASET left out: digits. The score is of the
-    validation part, after the last epoch.
+    FAMILY and DATASET are as in `search`; DATASET left out: digits. Of several families, one
+    configuration each. The score is of the validation part, or of the test set with --test.
     """
     from tuning import comparison, launch, plan
     from tuning.commands import _board, _progress, _start
 
-    study, point = plan.new_training(
+    study, points = plan.new_training(
         family,
         dataset or "digits",
         fixed=_options.read_settings(fixed),
@@ -43,13 +50,14 @@ def command(
         workers=workers,
         executor=executor,
         image_size=image_size or 0,
-        objective=objective,
+        objective=objective.removeprefix("val_") if test else objective,
+        test=test,
         **options,  # type: ignore[arg-type]
     )
     _start.introduce(study)
-    with _start.explaining_a_stop(study), _progress.watching(objective) as watch:
+    with _start.explaining_a_stop(study), _progress.watching(study.spec.objective) as watch:
         launch.run(
-            study, seeds=seeds, points=[point], workers=workers, executor=executor, watch=watch
+            study, seeds=seeds, points=points, workers=workers, executor=executor, watch=watch
         )
     board = comparison.compare(study)
     if as_json:

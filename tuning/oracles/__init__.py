@@ -3,10 +3,13 @@
 Contract of every public module here:
 
     def oracle(space, *, maximize, seed, epochs) -> Oracle
+    LEARNS = False       optional, a literal: no ask depends on a score, so none waits for one
+    CONTINUES = True     optional, a literal: some asks train an earlier trial for longer
 
 `epochs` is the planned length of a run. An oracle does not train, time, retry, print or write
 files, and is called from one thread only. Its next ask is a function of its seed and of the
-adoptions, asks and tells so far, and of nothing else, so that a log can be replayed.
+adoptions, asks and tells so far, and of nothing else, so that a log can be replayed; one that
+returned None leaves no trace.
 """
 
 import dataclasses
@@ -23,7 +26,7 @@ class Ask:
     Attributes:
         point: Value by name of the setting.
         epochs: Epochs to train; None: the planned length.
-        parent: The trial this one continues; None: a new one.
+        parent: The trial this one continues, at the same point for longer; None: a new one.
     """
 
     point: Mapping[str, Value]
@@ -44,8 +47,12 @@ class Oracle(Protocol):
     def adopt(self, trial: int, point: Mapping[str, Value]) -> None:
         """Takes a point that was chosen by others, such as the baseline."""
 
-    def ask(self, trial: int) -> Ask | None:
+    def ask(self, trial: int, *, new: bool = True) -> Ask | None:
         """Returns the point to try as `trial`.
+
+        Args:
+            trial: Its number.
+            new: Whether a point never tried is wanted too; else only what continues a trial.
 
         None: nothing before more scores are told; if none is missing, nothing ever.
         """

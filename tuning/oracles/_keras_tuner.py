@@ -43,15 +43,17 @@ class UnlearningOracle:
         self._space = space
         self._seed = seed
         self._adopts = adopts
-        self._oracle = _make(name, space, maximize=True)
+        self._oracle = make(
+            getattr(keras_tuner.oracles, name), space, maximize=True, max_trials=None
+        )
 
     def adopt(self, trial: int, point: Mapping[str, Value]) -> None:
         if self._adopts and spaces.contains(self._space, point):
             values = {name: point[name] for name in self._space}
             self._enter(f"adopted{trial}", values)
 
-    def ask(self, trial: int) -> Ask | None:
-        if not self._space:
+    def ask(self, trial: int, *, new: bool = True) -> Ask | None:
+        if not self._space or not new:
             return None
         # From (seed, trial) alone, and never 0, which Keras Tuner takes for "no seed".
         self._oracle._seed_state = derive(self._seed, trial)
@@ -70,10 +72,10 @@ class UnlearningOracle:
         """Does nothing: no later choice depends on it."""
 
     def _enter(self, name: str, values: Mapping[str, Value]) -> None:
-        self._end(_entered(self._oracle, name, values))
+        self._end(enter(self._oracle, name, values))
 
     def _end(self, trial: Any) -> None:
-        _score(self._oracle, trial, 0.0)
+        end(self._oracle, trial, 0.0)
 
     def _untried(self, trial: int) -> dict[str, Value] | None:
         tried = [each.hyperparameters.values for each in self._oracle.trials.values()]
@@ -116,9 +118,8 @@ class LearningOracle:
     def tell(self, trial: int, score: float | None) -> None:
         self._scores[trial] = score
 
-    def ask(self, trial: int) -> Ask | None:
-        count = spaces.size(self._space)
-        if not self._space or (count is not None and len(self._points) >= count):
+    def ask(self, trial: int, *, new: bool = True) -> Ask | None:
+        if not new or is_exhausted(self._space, len(self._points)):
             return None
         with warnings.catch_warnings():
             # That a length scale of the kernel ends at its bound is no news to anyone.
@@ -139,17 +140,23 @@ class LearningOracle:
     def _so_far(self, trial: int) -> Any:
         """Makes the oracle of this ask, from (seed, trial), the points and their scores."""
         seed = derive(self._seed, trial)
-        oracle = _make(self._name, self._space, maximize=self._maximize, seed=seed, **self._options)
-        known = [score for score in self._scores.values() if score is not None]
-        worst = (min if self._maximize else max)(known, default=0.0)
+        oracle = make(
+            getattr(keras_tuner.oracles, self._name),
+            self._space,
+            maximize=self._maximize,
+            max_trials=None,
+            seed=seed,
+            **self._options,
+        )
+        worst = worst_of(self._scores.values(), maximize=self._maximize)
         for number in [number for number in self._points if number in self._scores]:
             score = self._scores[number]
-            entered = _entered(oracle, f"trial{number}", self._points[number])
-            _score(oracle, entered, worst if score is None else score)
+            entered = enter(oracle, f"trial{number}", self._points[number])
+            end(oracle, entered, worst if score is None else score)
         if oracle.trials:
             oracle.gpr.fit(*oracle._vectorize_trials())
         for number in [number for number in self._points if number not in self._scores]:
-            entered = _entered(oracle, f"trial{number}", self._points[number])
+            entered = enter(oracle, f"trial{number}", self._points[number])
             oracle.ongoing_trials[f"slot{number}"] = entered
         return oracle
 
@@ -169,12 +176,18 @@ class LearningOracle:
         return candidates[int((mean - oracle.beta * spread).argmin())]
 
 
-def _make(name: str, space: Space, *, maximize: bool, **options: Any) -> Any:
-    """Makes an oracle of Keras Tuner without limits, words or files of its own."""
-    oracle = getattr(keras_tuner.oracles, name)(
+def make(kind: type, space: Space, *, maximize: bool, **options: Any) -> Any:
+    """Makes an oracle of Keras Tuner without words or files of its own.
+
+    Args:
+        kind: A class of `keras_tuner.oracles`.
+        space: What to draw from.
+        maximize: Whether more is better.
+        options: What the class takes besides; `max_trials=None` where it has a limit, which is 10.
+    """
+    oracle = kind(
         objective=keras_tuner.Objective("score", "max" if maximize else "min"),
         hyperparameters=hyperparameters(space),
-        max_trials=None,  # Its own limit is 10; ours is the study's.
         max_consecutive_failed_trials=sys.maxsize,
         **options,
     )
@@ -185,7 +198,7 @@ def _make(name: str, space: Space, *, maximize: bool, **options: Any) -> Any:
     return oracle
 
 
-def _entered(oracle: Any, name: str, values: Mapping[str, Value]) -> Any:
+def enter(oracle: Any, name: str, values: Mapping[str, Value]) -> Any:
     """Enters a point as if the oracle had proposed it, and returns its trial."""
     hp = oracle.get_space()
     hp.values = dict(values)
@@ -195,10 +208,23 @@ def _entered(oracle: Any, name: str, values: Mapping[str, Value]) -> Any:
     return entered
 
 
-def _score(oracle: Any, trial: Any, score: float) -> None:
+def end(oracle: Any, trial: Any, score: float) -> None:
+    """Ends a trial for Keras Tuner with the score it is to have."""
     trial.status = "COMPLETED"
     oracle.update_trial(trial.trial_id, {"score": score})
     oracle.end_trial(trial)
+
+
+def worst_of(scores: Iterable[float | None], *, maximize: bool) -> float:
+    """Returns the worst score seen, which a failed trial counts as; 0 before there is one."""
+    known = [score for score in scores if score is not None]
+    return (min if maximize else max)(known, default=0.0)
+
+
+def is_exhausted(space: Space, tried: int) -> bool:
+    """Returns whether a space has no point left once `tried` distinct ones were tried."""
+    count = spaces.size(space)
+    return not space or (count is not None and tried >= count)
 
 
 def untried(

@@ -1,0 +1,182 @@
+"""Begins a study: what is quick to check is checked, then the data are read, then it is written."""
+
+import dataclasses
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kerascnn import datasets, metrics, registry, training
+from kerascnn.record import write_file
+from kerascnn.spec import RunSpec, Value, settings
+from tuning import space as spaces
+from tuning import study
+from tuning.search_spec import Contender, SearchSpec
+from tuning.space import Space
+from tuning.study import Study
+
+BACKENDS = ("tensorflow", "jax")
+
+
+def prepare(
+    family: str,
+    dataset: str,
+    fixed: Mapping[str, Value],
+    fields: dict[str, Any],
+    seed: int,
+    threads: int | None,
+    default_threads: int,
+    executor: str,
+    rest: Sequence[tuple[str, Space]] = (),
+    *,
+    backend: str | None = None,
+    trainer: str = "fit",
+    name: str | None = None,
+    image_size: int = 0,
+    skip_bad: bool = False,
+) -> Study:
+    """Checks everything that is quick to check, then reads the data, then begins the study.
+
+    Args:
+        family, dataset, executor: See `launch.search`.
+        fixed: Settings by name.
+        fields: Of the `SearchSpec`.
+        seed: The study's.
+        threads: What the user asked for.
+        default_threads: What a new study gets if the user did not ask.
+        rest: The other families, each with its space.
+        backend: One of `BACKENDS`; None: what KERAS_BACKEND says, else TensorFlow.
+        trainer: An entry of `kerascnn/trainers`.
+        name: The study's name under `./runs`, or its path; None: made from its identity.
+        image_size: Side in pixels to resize images to; 0: the dataset's own rule.
+        skip_bad: Whether unreadable images are left out.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    registry.source_file("tuning.executors", executor)
+    registry.source_file("kerascnn.trainers", trainer)
+
+    def base_of(family: str) -> RunSpec:
+        check_names(family, fixed)
+        return RunSpec(
+            family=_own_path(family),
+            code=registry.code_hash("kerascnn.models", family),
+            dataset=_data_path(dataset),
+            image_size=image_size,
+            split_seed=seed,
+            skip_bad=skip_bad,
+        ).configure(fixed)
+
+    base = base_of(family)
+    fields["objective"] = full_name(fields["objective"], "val_")
+    spec = SearchSpec(
+        base=base,
+        seed=seed,
+        backend=_backend(backend),
+        trainer=trainer,
+        threads=default_threads if threads is None else threads,
+        others=tuple(Contender(base=base_of(each), space=space) for each, space in rest),
+        **fields,
+    )
+    data = datasets.load(base.dataset, image_size=image_size, split_seed=seed, skip_bad=skip_bad)
+    _check_sizes(spec, data)
+    return _begin(spec, data, threads, name)
+
+
+def _check_sizes(spec: SearchSpec, data: Any) -> None:
+    """Refuses a part of the training images that is larger than all of them."""
+    for contender in spec.contenders:
+        domain = contender.space.get("train_size")
+        for size in (contender.base.train_size, *(spaces.ends(domain) if domain else ())):
+            data.training(size)
+
+
+def _begin(spec: SearchSpec, data: Any, threads: int | None, name: str | None) -> Study:
+    asked = [
+        dataclasses.replace(each.base, fingerprint=data.fingerprint) for each in spec.contenders
+    ]
+    spec = spec.based(asked)
+    folder = study.folder_of(study.default_name(spec, threads) if name is None else name)
+    if threads is None and (folder / "study.json").exists():
+        spec = dataclasses.replace(spec, threads=Study(folder).spec.threads)
+    if not spec.oracle:  # Each command's point carries all of its settings.
+        spec = dataclasses.replace(spec, base=_data_alone(asked[0]), others=())
+    begun = study.create(folder, spec, _about(data))
+    for base in asked:
+        if base.code and base.family.endswith(".py"):
+            source = registry.source_file("kerascnn.models", base.family)
+            write_file(begun.code(base.family, base.code), source.read_bytes())
+    # The data may have moved since the study was begun: the fingerprint says they are the same.
+    begun = Study(begun.folder)
+    begun.use(asked[0].dataset)
+    for part in ("train", *training.SCORED_PARTS[spec.phase], "confirmation"):
+        indices = data.probe if part == "train" else data.parts[part]
+        study.save_labels(folder, part, data.labels[indices])
+    return begun
+
+
+def _data_alone(base: RunSpec) -> RunSpec:
+    """Returns `base` with its data and every setting at its default."""
+    return RunSpec(
+        family="linear",
+        dataset=base.dataset,
+        fingerprint=base.fingerprint,
+        image_size=base.image_size,
+        split_seed=base.split_seed,
+        skip_bad=base.skip_bad,
+    )
+
+
+def _about(data: Any) -> dict[str, Any]:
+    return {
+        "command": " ".join(["run.py", *sys.argv[1:]]) if sys.argv[0] else "",
+        "versions": training.versions("keras-tuner", "keras", "tensorflow", "jax", "numpy"),
+        "data": {
+            "name": data.name,
+            "input_shape": list(data.input_shape),
+            "class_names": list(data.class_names),
+            "parts": {part: len(indices) for part, indices in data.parts.items()},
+            "notes": list(data.notes),
+        },
+    }
+
+
+def _own_path(family: str) -> str:
+    """Makes the path of the user's own family absolute, so that workers and later days find it."""
+    return str(Path(family).resolve()) if family.endswith(".py") else family
+
+
+def _data_path(dataset: str) -> str:
+    if dataset in registry.names("kerascnn.datasets") or not Path(dataset).exists():
+        return dataset
+    return str(Path(dataset).resolve())
+
+
+def _backend(name: str | None) -> str:
+    name = name or os.environ.get("KERAS_BACKEND", "")
+    name = name if name in BACKENDS or name not in ("", "numpy") else "tensorflow"
+    if name not in BACKENDS:
+        raise ValueError(registry.unknown("backends", name, BACKENDS))
+    if importlib.util.find_spec(name) is None:
+        raise ValueError(f"The backend {name} is not installed. Try: python -m pip install {name}")
+    return name
+
+
+def check_names(family: str, fixed: Mapping[str, Value]) -> None:
+    """Raises ValueError if a name in `fixed` is no setting of the family."""
+    if unknown := [name for name in fixed if name not in settings(family)]:
+        raise ValueError(
+            registry.unknown(f"the settings of {family}", unknown[0], settings(family))
+        )
+
+
+def full_name(objective: str, prefix: str) -> str:
+    """Returns "val_accuracy" for "accuracy"; what is no metric without prefix stays."""
+    return prefix + objective if objective in metrics.DIRECTIONS else objective
+
+
+def pointed(family: str, values: Mapping[str, Value]) -> dict[str, Value]:
+    """Returns the point of a study of given points: it carries its family and all settings."""
+    code = registry.code_hash("kerascnn.models", family)
+    return {"family": _own_path(family), **({"code": code} if code else {}), **values}

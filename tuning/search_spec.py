@@ -1,0 +1,175 @@
+"""What a search is, as one frozen value: JSON in `study.json`, and most of it the identity."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kerascnn import metrics, registry
+from kerascnn.spec import RunSpec, Value, value_of
+from tuning import space as spaces
+from tuning.space import Space
+
+# What says how far a study goes, and from where it is worked on: not what it is.
+_REACH = ("trials", "seeds", "lookahead")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Contender:
+    """One family in a search.
+
+    Attributes:
+        base: What all its runs share; a point's values replace its own.
+        space: Domain by name of the setting.
+    """
+
+    base: RunSpec
+    space: Space
+
+    @property
+    def name(self) -> str:
+        """The family's name, of the user's own file without folder and ending."""
+        return Path(self.base.family).stem
+
+    def defaults(self) -> dict[str, Value]:
+        """Returns the point that every other must beat: the family's own defaults."""
+        return {name: value_of(self.base, name) for name in self.space}
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the fields as JSON values."""
+        space = {name: spaces.to_json(domain) for name, domain in self.space.items()}
+        return {"base": self.base.to_json(), "space": space}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "Contender":
+        space = {name: spaces.from_json(domain) for name, domain in fields["space"].items()}
+        return cls(base=RunSpec.from_json(fields["base"]), space=space)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SearchSpec:
+    """What a study is: everything that decides its numbers, and how far it goes.
+
+    Attributes:
+        base: What all runs share; a point's values replace its own. Of several families, what
+            those of the first share.
+        space: Domain by name of the setting; empty if points are given and not asked for. Of
+            several families, that of the first.
+        others: The other families of a search, each with an oracle of its own; points then name
+            their family.
+        oracle: An entry of `tuning/oracles`; "" if points are given (`train`).
+        objective: The metric that ranks, such as "val_accuracy".
+        seed: Of the oracle, the runs' seeds and the division of the data.
+        backend: "tensorflow" or "jax".
+        trainer: An entry of `kerascnn/trainers`.
+        threads: CPU threads of each run; the numbers depend on it.
+        trials: Distinct configurations to try. Not part of the identity.
+        seeds: Runs of each configuration. Not part of the identity.
+        lookahead: Trials an oracle that learns may be asked for before it knows a score, so that
+            workers never wait for it: trial n is asked from the scores of the trials before
+            n - lookahead, whoever ends first. Written once, from the workers there were.
+    """
+
+    base: RunSpec
+    space: Space = dataclasses.field(default_factory=dict)
+    others: tuple[Contender, ...] = ()
+    oracle: str = "random_search"
+    objective: str = "val_accuracy"
+    seed: int = 0
+    backend: str = "tensorflow"
+    trainer: str = "fit"
+    threads: int = 1
+    trials: int = 8
+    seeds: int = 3
+    lookahead: int = 4
+
+    def __post_init__(self) -> None:
+        for name in ("trials", "seeds", "threads"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name} >= 1` must hold. Received: {getattr(self, name)}")
+        if self.seed < 0:
+            raise ValueError(f"`seed >= 0` must hold. Received: {self.seed}")
+        known = [f"val_{name}" for name in metrics.DIRECTIONS]
+        if not self.oracle:
+            known += [f"test_{name}" for name in metrics.DIRECTIONS]
+        if self.objective in metrics.names() and self.objective not in known:
+            raise ValueError(
+                "A search sees the validation part only. Expected one of: "
+                f"{', '.join(known)}. Received: {self.objective!r}"
+            )
+        if self.objective not in known:
+            raise ValueError(registry.unknown("objectives", self.objective, known))
+        labels = [contender.name for contender in self.contenders]
+        if twice := [name for name in labels if labels.count(name) > 1]:
+            raise ValueError(f"Two families of a search cannot share the name {twice[0]!r}.")
+
+    @property
+    def phase(self) -> str:
+        """Which runs the study is of: "final" ones, scored on the test set, if it ranks by that."""
+        return "final" if self.objective.startswith("test_") else "search"
+
+    @property
+    def contenders(self) -> tuple[Contender, ...]:
+        """The families that are searched; without an oracle the first is only a placeholder."""
+        return (Contender(base=self.base, space=self.space), *self.others)
+
+    def based(self, bases: Sequence[RunSpec]) -> "SearchSpec":
+        """Returns a copy with other bases, one a family."""
+        others = zip(self.others, bases[1:], strict=True)
+        changed = tuple(dataclasses.replace(other, base=base) for other, base in others)
+        return dataclasses.replace(self, base=bases[0], others=changed)
+
+    def varied(self, point: Mapping[str, Value]) -> tuple[str, ...]:
+        """Returns the names of the settings that are searched; none where points are given.
+
+        Args:
+            point: What was asked for.
+        """
+        if not self.oracle:
+            return ()
+        return (*(("family",) if self.others else ()), *self.contender(point).space)
+
+    def contender(self, point: Mapping[str, Value]) -> Contender:
+        """Returns the family that a point belongs to."""
+        if not self.others:
+            return self.contenders[0]
+        return next(each for each in self.contenders if each.name == point["family"])
+
+    def point(self, contender: Contender, values: Mapping[str, Value]) -> dict[str, Value]:
+        """Returns the point of a study that `values` of one of its families are."""
+        return {**({"family": contender.name} if self.others else {}), **values}
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the fields as JSON values."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        others = [contender.to_json() for contender in self.others]
+        return {**fields, **self.contenders[0].to_json(), "others": others}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "SearchSpec":
+        first = Contender.from_json(fields)
+        others = tuple(Contender.from_json(other) for other in fields.get("others", ()))
+        named = {**fields, "base": first.base, "space": first.space, "others": others}
+        return cls(**named)
+
+    def identity(self) -> dict[str, Any]:
+        """Returns what another study would have to differ in, flat, by readable names."""
+        fields = {name: value for name, value in self.to_json().items() if name not in _REACH}
+        base = fields.pop("base")
+        del fields["others"]
+        if self.others:
+            fields["families"] = ",".join(contender.name for contender in self.contenders)
+        for other in self.others:
+            told = {**_told(other.base.to_json()), "space": other.to_json()["space"]}
+            fields |= {f"{name} of {other.name}": value for name, value in told.items()}
+        if not self.oracle:  # Several `train` commands share a study if they share these.
+            base = {name: base[name] for name in ("fingerprint", "split_seed", "image_size")}
+        return {**_told(base), **fields}
+
+
+def _told(base: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what counts of a base: not where the data and the user's own code lie."""
+    told = {name: value for name, value in base.items() if name != "dataset"}
+    if told.get("code"):
+        told["family"] = Path(told["family"]).name
+    return told
