@@ -25,7 +25,7 @@ LAYERS = [
     {"tuning.search_spec", "tuning.searchable"},
     {"tuning.study"},
     {"tuning.summary", "tuning.trials", "tuning.begin"},
-    {"tuning.asking", "tuning.plan"},
+    {"tuning.asking", "tuning.plan", "tuning.dispatch"},
     {"tuning.search"},
     {"tuning.comparison", "tuning.exporting", "tuning.launch"},
     {"tuning.cli", "tuning.commands"},

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import Executor
 from typing import Any
 
 from kerascnn import training
@@ -10,16 +10,13 @@ from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec, Value
 from tuning import summary
 from tuning.asking import Asking, Circumstances
+from tuning.dispatch import Dispatch, Run
 from tuning.oracles import Ask
 from tuning.study import Study
 from tuning.trials import FirstRuns, Progress, Trial, Trials
 
 # Points in a row that cannot be built before the search gives up.
 _INFEASIBLE = 100
-# Seconds between looks for runs that ended inside a call still under way.
-_POLL = 0.25
-
-Run = Callable[..., list[RunRecord]]
 
 
 class ImpossibleError(ValueError):
@@ -57,18 +54,18 @@ class Search:
     ) -> None:
         self._study = study
         self._spec = study.spec
-        self._executor = executor
         self._workers = workers
         self._ahead = 2 * workers
         self._wanted = {"trials": trials, "seeds": seeds}
         self._points = list(points)
         self._keep = keep
-        self._run = run
         self._watch = watch
         self._trials = Trials(study)
         versions = study.about.get("versions", {})
         self._asking = Asking(study.spec, self._trials, versions) if study.spec.oracle else None
-        self._pending: dict[Future[list[RunRecord]], tuple[Trial, list[RunSpec]]] = {}
+        self._dispatch: Dispatch[Trial] = Dispatch(
+            study, executor, run=run, missing=_missing, record=self._record
+        )
         self._declared: list[dict[str, Any]] = []  # Events
         self._first = FirstRuns(max(2, workers))
         self.exhausted = False
@@ -95,8 +92,7 @@ class Search:
             try:
                 self._loop()
             except BaseException:
-                self._executor.shutdown(wait=False, cancel_futures=True)
-                self._collect_finished()
+                self._dispatch.stop()
                 raise
 
     # What the log says.
@@ -136,18 +132,16 @@ class Search:
             if self._trials[number].seeds:
                 self._submit(self._trials[number])
         while True:
-            while self._under_way() < self._ahead and (trial := self._next()) is not None:
+            while self._has_room() and (trial := self._next()) is not None:
                 self._submit(trial)
-            if not self._pending:
+            if self._dispatch.idle:
                 return
             if self._asking is not None and self._trials.feasible < self._trials.trials:
                 self._asking.prepare()
-            wait(self._pending, timeout=_POLL, return_when=FIRST_COMPLETED)
-            self._collect_finished()
-            self._collect_done()
+            self._dispatch.wait()
 
-    def _under_way(self) -> int:
-        return len({trial.number for trial, _ in self._pending.values()})
+    def _has_room(self) -> bool:
+        return len(self._dispatch.owners()) < self._ahead
 
     def _next(self) -> Trial | None:
         if self._asking is None:
@@ -185,7 +179,7 @@ class Search:
         if self.exhausted:
             return None
         found = asking.next()
-        if found is None and not self._pending:
+        if found is None and self._dispatch.idle:
             self.exhausted = self._trials.feasible < self._trials.trials
         return found
 
@@ -194,24 +188,12 @@ class Search:
         written = summary.is_written(self._study.folder, trial.config, len(trial.runs))
         if trial.complete and not written and not trial.continued:
             self._summarize(trial)
-        missing = []
-        for repeat in range(0 if trial.infeasible else trial.seeds):
-            if repeat not in trial.runs:
-                spec = trial.config.repeated(self._spec.seed, self._spec.phase, repeat)
-                missing.append(spec)
-        missing = self._adopt(trial, missing)
-        for batch in _deal(missing, self._parts(trial)):
-            self._call(trial, batch)
-
-    def _call(self, trial: Trial, batch: list[RunSpec]) -> None:
-        future = self._executor.submit(
-            self._run,
-            batch,
-            folder=str(self._study.folder),
-            trainer=self._spec.trainer,
-            varied=self._spec.varied(trial.point),
-        )
-        self._pending[future] = (trial, batch)
+        specs = [
+            trial.config.repeated(self._spec.seed, self._spec.phase, repeat)
+            for repeat in range(trial.seeds)
+        ]
+        varied = self._spec.varied(trial.point)
+        self._dispatch.submit(trial, specs, parts=self._parts(trial), varied=varied)
 
     def _parts(self, trial: Trial) -> int:
         """Into how many calls a trial's seeds go, so that no worker idles at start or end."""
@@ -221,36 +203,6 @@ class Search:
         return self._workers if not trial.number else max(1, self._workers // (1 + to_come))
 
     # What came of it.
-
-    def _collect_finished(self) -> None:
-        """Records runs that ended inside calls still under way."""
-        for trial, batch in list(self._pending.values()):
-            self._adopt(trial, batch)
-
-    def _adopt(self, trial: Trial, batch: Sequence[RunSpec]) -> list[RunSpec]:
-        """Records what workers left of a batch, and returns the runs that are still missing."""
-        for spec in batch:
-            if spec.repeat not in trial.runs:
-                record = training.outbox(self._study.folder, spec)
-                if record is not None:
-                    self._record(trial, record)
-        return [spec for spec in batch if spec.repeat not in trial.runs and not trial.infeasible]
-
-    def _collect_done(self) -> None:
-        for future in [future for future in self._pending if future.done()]:
-            trial, batch = self._pending.pop(future)
-            error = future.exception()
-            if isinstance(error, OSError):
-                raise error
-            if error is None:
-                for record in future.result():
-                    self._record(trial, record)
-            elif missing := self._adopt(trial, batch):
-                # Runs go in order: the first without a record is the one that ended the worker.
-                text = f"{type(error).__name__}: {error}"
-                self._record(trial, RunRecord(spec=missing[0], status="failed", error=text))
-                if missing[1:]:
-                    self._call(trial, missing[1:])
 
     def _record(self, trial: Trial, record: RunRecord) -> None:
         if record.spec.repeat in trial.runs or trial.infeasible:
@@ -292,7 +244,6 @@ class Search:
         )
 
 
-def _deal(specs: Sequence[RunSpec], parts: int) -> list[list[RunSpec]]:
-    """Deals `specs` out into at most `parts` batches of about one size, in order."""
-    size = max(1, -(-len(specs) // parts))
-    return [list(specs[i : i + size]) for i in range(0, len(specs), size)]
+def _missing(trial: Trial, specs: Sequence[RunSpec]) -> list[RunSpec]:
+    """Returns the runs of a trial that have no record: none if its network cannot be built."""
+    return [spec for spec in specs if spec.repeat not in trial.runs and not trial.infeasible]
