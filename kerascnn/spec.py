@@ -16,7 +16,7 @@ OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
 AUGMENTATIONS = ("none", "flip", "shift", "shift+flip")
 
 # The data's fingerprint stands for all of these in an identity.
-_DATA_FIELDS = ("dataset", "image_size", "split_seed", "skip_bad")
+_DATA_FIELDS = ("dataset", "image_size", "split_seed", "skip_bad", "group_by")
 # Which run of a configuration, and how far it went.
 _RUN_FIELDS = ("phase", "subset", "repeat", "seed", "stop_epoch")
 
@@ -38,6 +38,7 @@ class RunSpec:
         image_size: Side in pixels that images are resized to; 0: the dataset's own rule.
         split_seed: Seed of the division into train, validation, confirmation and test.
         skip_bad: Whether unreadable images are left out rather than refused.
+        group_by: Regular expression that keeps images of one key in one part; "": none.
         train_size: Images to train on, a stratified sample; 0: all there are.
         epochs: Planned passes over the training images, at least 1.
         batch_size: Images per step, at least 1.
@@ -61,6 +62,7 @@ class RunSpec:
     image_size: int = 0
     split_seed: int = 0
     skip_bad: bool = False
+    group_by: str = ""
     train_size: int = 0
     epochs: int = 9
     batch_size: int = 64
@@ -150,6 +152,11 @@ class RunSpec:
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "RunSpec":
         return cls(**fields)
+
+    @property
+    def data_options(self) -> dict[str, Any]:
+        """The options of `datasets.load`, by name."""
+        return {name: getattr(self, name) for name in _DATA_FIELDS if name != "dataset"}
 
     @property
     def last_epoch(self) -> int:

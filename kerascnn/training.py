@@ -230,7 +230,7 @@ def _check(model: Any, family: str) -> None:
 
 
 def _load(spec: RunSpec) -> "Dataset":
-    data = _loaded(spec.dataset, spec.image_size, spec.split_seed, spec.skip_bad)
+    data = _loaded(spec.dataset, **spec.data_options)
     if spec.fingerprint and data.fingerprint != spec.fingerprint:
         raise RuntimeError(
             f"The data of {spec.dataset} changed: fingerprint {data.fingerprint[:12]}, "
@@ -240,8 +240,8 @@ def _load(spec: RunSpec) -> "Dataset":
 
 
 @functools.lru_cache(maxsize=1)
-def _loaded(dataset: str, image_size: int, split_seed: int, skip_bad: bool) -> "Dataset":
-    return datasets.load(dataset, image_size=image_size, split_seed=split_seed, skip_bad=skip_bad)
+def _loaded(dataset: str, **options: Any) -> "Dataset":
+    return datasets.load(dataset, **options)
 
 
 @contextlib.contextmanager

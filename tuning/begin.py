@@ -36,6 +36,7 @@ def prepare(
     name: str | None = None,
     image_size: int = 0,
     skip_bad: bool = False,
+    group_by: str = "",
 ) -> Study:
     """Checks everything that is quick to check, then reads the data, then begins the study.
 
@@ -52,6 +53,7 @@ def prepare(
         name: The study's name under `./runs`, or its path; None: made from its identity.
         image_size: Side in pixels to resize images to; 0: the dataset's own rule.
         skip_bad: Whether unreadable images are left out.
+        group_by: Images in whose paths this pattern captures the same stay in one part.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     registry.source_file("tuning.executors", executor)
@@ -66,6 +68,7 @@ def prepare(
             image_size=image_size,
             split_seed=seed,
             skip_bad=skip_bad,
+            group_by=group_by,
         ).configure(fixed)
 
     base = base_of(family)
@@ -79,7 +82,7 @@ def prepare(
         others=tuple(Contender(base=base_of(each), space=space) for each, space in rest),
         **fields,
     )
-    data = datasets.load(base.dataset, image_size=image_size, split_seed=seed, skip_bad=skip_bad)
+    data = datasets.load(base.dataset, **base.data_options)
     _check_sizes(spec, data)
     return _begin(spec, data, threads, name)
 
@@ -119,12 +122,7 @@ def _begin(spec: SearchSpec, data: Any, threads: int | None, name: str | None) -
 def _data_alone(base: RunSpec) -> RunSpec:
     """Returns `base` with its data and every setting at its default."""
     return RunSpec(
-        family="linear",
-        dataset=base.dataset,
-        fingerprint=base.fingerprint,
-        image_size=base.image_size,
-        split_seed=base.split_seed,
-        skip_bad=base.skip_bad,
+        family="linear", dataset=base.dataset, fingerprint=base.fingerprint, **base.data_options
     )
 
 

@@ -252,12 +252,7 @@ def _write(
 
 def _data(record: RunRecord) -> "Dataset":
     spec = record.spec
-    data = datasets.load(
-        spec.dataset,
-        image_size=spec.image_size,
-        split_seed=spec.split_seed,
-        skip_bad=spec.skip_bad,
-    )
+    data = datasets.load(spec.dataset, **spec.data_options)
     if data.fingerprint != spec.fingerprint:
         raise ValueError(
             f"The data of {spec.dataset} changed since the run: fingerprint "

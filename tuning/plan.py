@@ -45,7 +45,8 @@ def new_search(
         workers: See `launch.search`; a new study looks ahead as far as they need.
         threads: CPU threads of each run; None: 1.
         executor: See `launch.search`.
-        **options: As `begin.prepare` takes them: backend, trainer, name, image_size, skip_bad.
+        **options: As `begin.prepare` takes them: backend, trainer, name, image_size, skip_bad,
+            group_by.
     """
     registry.source_file("tuning.oracles", oracle)
     families = _families(family)

@@ -169,7 +169,8 @@ class SearchSpec:
 
 def _told(base: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what counts of a base: not where the data and the user's own code lie."""
-    told = {name: value for name, value in base.items() if name != "dataset"}
+    # The fingerprint stands for the data, and for how they were divided.
+    told = {name: value for name, value in base.items() if name not in ("dataset", "group_by")}
     if told.get("code"):
         told["family"] = Path(told["family"]).name
     return told

@@ -134,6 +134,8 @@ def differences(ours: SearchSpec, theirs: SearchSpec) -> list[str]:
         made = {True: "`search`", False: "`train`"}
         return [f"it was made by {made[bool(ours.oracle)]}, not by {made[bool(theirs.oracle)]}"]
     old, new = ours.identity(), theirs.identity()
+    if old["fingerprint"] != new["fingerprint"]:  # The pattern may be why.
+        old["group_by"], new["group_by"] = ours.base.group_by, theirs.base.group_by
     changed = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
     if "families" in changed:  # All else that differs follows from it.
         changed = ["families"]

@@ -7,15 +7,16 @@ Contract of every public module here, and of a user's own dataset module:
 `source` is what the user typed: the entry's name, or a path. `image_size` is the side in pixels
 to resize to, 0 for the dataset's own rule; what `read` leaves at another size `load` resizes.
 `skip_bad` asks to leave unreadable images out. `scratch` is an empty folder; an array larger than
-memory is written there as `images.npy`, and returned as a memory map of it.
+memory is written there as `images.npy`, and returned as a memory map of it. Where images are
+files it also gives their `names`, so that `load` can group by them.
 It raises ValueError or OSError in one line for anything that cannot be used.
 
     def identity(source) -> str          optional: changes whenever the content may have changed
     TAKES = ".npz"                       optional, a literal: the suffix, or "folder", of the paths
                                          it reads; `source` is then an absolute path
 
-What is common to all is done once, by `load`: copies found, parts drawn, fingerprint taken, the
-images kept as one read-only memory map in the user's cache folder.
+What is common to all is done once, by `load`: copies and groups found, parts drawn, fingerprint
+taken, the images kept as one read-only memory map in the user's cache folder.
 """
 
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ def load(
     image_size: int = 0,
     split_seed: int = 0,
     skip_bad: bool = False,
+    group_by: str = "",
     divide: bool = True,
 ) -> "Dataset":
     """Reads a dataset: from the cache if it was read before, else decoded and kept there.
@@ -40,6 +42,8 @@ def load(
         image_size: Side in pixels to resize to; 0: the dataset's own rule.
         split_seed: Seed of the division into parts.
         skip_bad: Whether unreadable images are left out rather than refused.
+        group_by: A regular expression searched in the path of each image in the dataset. Images
+            in which its groups capture the same stay in one part; without groups, the match.
         divide: Whether to draw the parts, which every class must have images enough for; else
             there are none, and the fingerprint is "".
 
@@ -53,5 +57,6 @@ def load(
         image_size=image_size,
         split_seed=split_seed,
         skip_bad=skip_bad,
+        group_by=group_by,
         divide=divide,
     )

@@ -20,6 +20,8 @@ class Images:
         is_test: bool (n,): the official test images; None if there is no official test set.
         class_names: Names of the sorted distinct labels; empty: the labels themselves.
         notes: What the user should be told, a sentence each.
+        names: The path of each image in the dataset, with `/`, for `group_by`; empty if the
+            images are not files.
     """
 
     images: np.ndarray
@@ -27,6 +29,7 @@ class Images:
     is_test: npt.NDArray[np.bool_] | None = None
     class_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -20,18 +21,25 @@ from typing import Any
 import numpy as np
 
 from kerascnn import record
-from kerascnn.datasets import _prepare, _sources, _split
+from kerascnn.datasets import _groups, _prepare, _sources, _split
 from kerascnn.datasets._arrays import PARTS, Dataset
 from kerascnn.datasets._prepare import Stored
 
 
 def load(
-    dataset: str, *, image_size: int, split_seed: int, skip_bad: bool, divide: bool = True
+    dataset: str,
+    *,
+    image_size: int,
+    split_seed: int,
+    skip_bad: bool,
+    group_by: str = "",
+    divide: bool = True,
 ) -> Dataset:
     """Returns the dataset: see `kerascnn.datasets.load`."""
     for name, value in {"image_size": image_size, "split_seed": split_seed}.items():
         if value < 0:
             raise ValueError(f"`{name} >= 0` must hold. Received: {value}")
+    pattern = _groups.compiled(group_by) if group_by else None
     source = _sources.resolve(dataset)
     folder = root() / source.key(image_size=image_size, skip_bad=skip_bad)
     stored = _prepare.open_folder(folder)
@@ -42,7 +50,7 @@ def load(
         raise RuntimeError(f"{folder} was written and cannot be read.")
     division, fingerprint = _UNDIVIDED, ""
     if divide:
-        division, fingerprint = _divided(stored, folder, split_seed)
+        division, fingerprint = _divided(stored, folder, split_seed, pattern, dataset)
     return Dataset(
         name=dataset,
         images=stored.images,
@@ -110,17 +118,23 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def _divided(stored: Stored, folder: Path, seed: int) -> tuple[_split.Division, str]:
-    """Returns the division of one seed and the fingerprint, kept beside the images."""
-    path = folder / f"parts-{seed}.npz"
+def _divided(
+    stored: Stored, folder: Path, seed: int, pattern: re.Pattern[str] | None, what: str
+) -> tuple[_split.Division, str]:
+    """Returns the division of one seed and pattern and the fingerprint, kept beside the images."""
+    path = folder / f"parts-{seed}{'' if pattern is None else _short(pattern)}.npz"
     with contextlib.suppress(FileNotFoundError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
         return _read_division(path)
+    groups = None
+    if pattern is not None:
+        groups = _groups.find(stored.names, stored.copies, pattern, what)
     division = _split.divide(
         stored.labels,
-        stored.groups,
+        stored.copies,
         stored.is_test,
         class_names=stored.meta["class_names"],
         seed=seed,
+        groups=groups,
     )
     fingerprint = _fingerprint(stored, division)
     told = json.dumps({"fingerprint": fingerprint, "notes": division.notes})
@@ -129,6 +143,11 @@ def _divided(stored: Stored, folder: Path, seed: int) -> tuple[_split.Division, 
     np.savez(file, **arrays)
     record.write_file(path, file.getvalue())
     return division, fingerprint
+
+
+def _short(pattern: re.Pattern[str]) -> str:
+    digest = hashlib.sha256(ascii(pattern.pattern).encode())  # A path's odd bytes are no UTF-8.
+    return f"-{digest.hexdigest()[:16]}"
 
 
 def _read_division(path: Path) -> tuple[_split.Division, str]:

@@ -25,15 +25,17 @@ class Stored:
     Attributes:
         images: A read-only memory map.
         labels: int32 (n,), class indices.
-        groups: int64 (n,), for each image the index of the first one with the same pixels.
+        copies: int64 (n,), for each image the index of the first one with the same pixels.
         is_test: bool (n,), the official test images; None if there is no official test set.
+        names: The images' paths in the dataset; empty if they are not files.
         meta: class_names, scale, offset, notes, and pixels: the digest of the images.
     """
 
     images: np.ndarray
     labels: npt.NDArray[np.int32]
-    groups: npt.NDArray[np.int64]
+    copies: npt.NDArray[np.int64]
     is_test: npt.NDArray[np.bool_] | None
+    names: tuple[str, ...]
     meta: dict[str, Any]
 
 
@@ -69,11 +71,12 @@ def write(data: Images, folder: Path, *, image_size: int, what: str) -> None:
         "pixels": _pixels.digest_of(images),
     }
     _save(folder / "labels.npy", labels)
-    _save(folder / "groups.npy", _pixels.copies(images))
+    _save(folder / "copies.npy", _pixels.copies(images))
     if data.is_test is not None:
         _save(folder / "is_test.npy", data.is_test)
     if not _is_map_of(images, folder / "images.npy"):
         _save(folder / "images.npy", images)
+    (folder / "names.json").write_text(json.dumps(data.names), encoding="utf-8")
     (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
 
 
@@ -85,8 +88,9 @@ def open_folder(folder: Path) -> Stored | None:
             meta=json.loads((folder / "meta.json").read_text(encoding="utf-8")),
             images=np.load(folder / "images.npy", mmap_mode="r"),
             labels=np.load(folder / "labels.npy"),
-            groups=np.load(folder / "groups.npy"),
+            copies=np.load(folder / "copies.npy"),
             is_test=np.load(test) if test.exists() else None,
+            names=tuple(json.loads((folder / "names.json").read_text(encoding="utf-8"))),
         )
     except (FileNotFoundError, ValueError, EOFError):
         return None
@@ -108,6 +112,13 @@ def _checked(data: Images, what: str) -> np.ndarray:
             f"{what} must have a label for each image. "
             f"Received: {len(images)} images, {len(labels)} labels"
         )
+    if data.names and len(data.names) != len(images):
+        raise ValueError(
+            f"{what} must have a name for each image, or none at all. "
+            f"Received: {len(images)} images, {len(data.names)} names"
+        )
+    if odd := [name for name in data.names if not isinstance(name, str)]:
+        raise ValueError(f"`names` of {what} must be strings. Received: {odd[0]!r}")
     if is_test is not None and (is_test.shape != (len(images),) or is_test.dtype != bool):
         raise ValueError(
             f"`is_test` of {what} must be bool ({len(images)},). "

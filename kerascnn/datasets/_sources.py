@@ -11,7 +11,7 @@ from kerascnn.datasets._arrays import Images
 
 _ROOM = "kerascnn.datasets"
 # Part of every key in the cache: raise it when the same source would be read differently.
-_FORMAT = 1
+_FORMAT = 2
 _PATHS = "the path of an .npz file or of a folder of class folders"
 
 

@@ -49,14 +49,15 @@ def read(source: str, *, image_size: int, skip_bad: bool, scratch: Path) -> Imag
         )
     kept = [file for index, file in enumerate(listing.files) if index not in bad]
     _check_left(source, listing, kept)
-    names = [listing.files[index].path for index in sorted(bad)]
-    skipped = (f"Unreadable images left out: {len(bad):,} ({_some(names)}).",) if bad else ()
+    lost = [listing.files[index].path for index in sorted(bad)]
+    skipped = (f"Unreadable images left out: {len(bad):,} ({_some(lost)}).",) if bad else ()
     return Images(
         images=np.load(scratch / "images.npy", mmap_mode="r"),
         labels=np.array([file.label for file in kept], np.int64),
         is_test=np.array([file.is_test for file in kept]) if listing.has_test else None,
         class_names=listing.class_names,
         notes=(decoded.note, *listing.notes, *skipped),
+        names=tuple(file.path.replace(os.sep, "/") for file in kept),
     )
 
 

@@ -1,6 +1,7 @@
 """Every entry of the room keeps its contract."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -133,6 +134,23 @@ def test_split_seed_alone_moves_images(typed: str) -> None:
     np.testing.assert_array_equal(first.order, again.order)
     assert first.fingerprint != other.fingerprint
     assert not np.array_equal(first.parts["train"], other.parts["train"])
+
+
+@every_entry
+def test_groups_are_kept_whole_or_there_are_no_files(typed: str) -> None:
+    if not Path(typed).is_dir():
+        message = f"and {re.escape(typed)} is not made of files. Expected a folder of class folders"
+        with pytest.raises(ValueError, match=message) as caught:
+            datasets.load(typed, group_by=r"(\d)\.")
+        assert "\n" not in str(caught.value)
+        return
+    data = datasets.load(typed, group_by=r"(\d)\.")
+    # Of each class 0 and 10 are one group, and 1 and 11. Files are in the order of the alphabet.
+    numbers = np.tile([0, 1, 10, 11, 2, 3, 4, 5, 6, 7, 8, 9], 2) % 10
+    for part in data.parts.values():
+        together = np.isin(numbers, numbers[part])
+        np.testing.assert_array_equal(part, np.flatnonzero(together))
+        assert set(data.labels[part].tolist()) == set(range(data.num_classes))
 
 
 @every_entry

@@ -70,7 +70,9 @@ def test_the_fingerprint_does_not_depend_on_the_path(tmp_path: Path) -> None:
     assert datasets.load(one).fingerprint == datasets.load(two).fingerprint
 
 
-@pytest.mark.parametrize("name", ["images.npy", "labels.npy", "meta.json", "parts-0.npz"])
+@pytest.mark.parametrize(
+    "name", ["images.npy", "labels.npy", "names.json", "meta.json", "parts-0.npz"]
+)
 @pytest.mark.parametrize("content", [None, b"", b"{"])
 def test_a_damaged_cache_is_made_again(cache: Path, name: str, content: bytes | None) -> None:
     first = datasets.load("synthetic")

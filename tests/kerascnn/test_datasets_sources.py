@@ -146,6 +146,8 @@ def test_a_module_that_returns_something_else_is_refused(tmp_path: Path) -> None
         (_read(labels=np.zeros(40)), "Labels of mine must be of at least 2 classes"),
         (_read(class_names=("a", "b", "c")), "2 classes, 3 names"),
         (_read(is_test=np.zeros(40)), r"`is_test` of mine must be bool .*Received: float64"),
+        (_read(names=("a", "b")), "a name for each image, or none at all.*40 images, 2 names"),
+        (_read(names=(Path("a"),) * 40), "`names` of mine must be strings"),
         (_read(is_test=np.arange(40) % 2 == 0), "Test images of mine .*no training image is of: 0"),
     ],
 )

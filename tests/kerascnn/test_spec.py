@@ -1,6 +1,7 @@
 """Identity: what makes two runs one, and what does not."""
 
 import dataclasses
+import inspect
 import pickle
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from kerascnn import datasets
 from kerascnn.spec import CONFIGURABLE, RunSpec, default_of, subset_parts, value_of
 
 BASE = RunSpec(family="cnn", dataset="digits", fingerprint="f" * 64)
@@ -34,12 +36,20 @@ def test_numpy_scalars_and_whole_floats_are_one_value() -> None:
 
 
 def test_the_fingerprint_stands_for_the_path() -> None:
-    moved = dataclasses.replace(BASE, dataset="/elsewhere/digits", skip_bad=True)
+    moved = dataclasses.replace(BASE, dataset="/elsewhere/digits", skip_bad=True, group_by="x")
     assert moved.config_id == BASE.config_id
     other = dataclasses.replace(BASE, fingerprint="0" * 64)
     assert other.config_id != BASE.config_id
     unread = dataclasses.replace(BASE, fingerprint="")
     assert unread.config_id != dataclasses.replace(unread, dataset="mnist").config_id
+
+
+def test_data_options_are_those_of_load() -> None:
+    taken = inspect.signature(datasets.load).parameters
+    assert set(BASE.data_options) == set(taken) - {"dataset", "divide"}
+    spec = dataclasses.replace(BASE, image_size=8, split_seed=3, skip_bad=True, group_by="x")
+    told = {"image_size": 8, "split_seed": 3, "skip_bad": True, "group_by": "x"}
+    assert spec.data_options == told
 
 
 def test_reach_is_in_no_id() -> None:

@@ -66,6 +66,8 @@ SMALL = ("--executor", "serial", "--epochs", "1", "--set", "train_size=100")
         (["search", "--threads", "0"], "Invalid value for '--threads': 0"),
         (["search", "--objective", "val_acc"], "No 'val_acc' in objectives. .*'val_accuracy'?"),
         (["search", "--objective", "test_accuracy"], "A search sees the validation part only"),
+        (["search", "--group-by", "("], "--group-by '\\(' must be a regular expression"),
+        (["train", "mlp", "--group-by", "x"], "--group-by 'x' needs images that are files"),
         (["search", "--study", "a b"], "A study's name is letters"),
         (["search", "cnn", "digits", "more"], "Got unexpected extra argument"),
         (["train"], "Missing argument 'FAMILY'"),

@@ -15,6 +15,7 @@ from kerascnn import datasets, exporters, training
 from kerascnn.exporters import _check
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec
+from tests import image_files
 from tuning import exporting
 from tuning import study as studies
 from tuning.commands import export as export_command
@@ -165,6 +166,18 @@ def test_data_that_changed_are_refused(study: Study) -> None:
     other = dataclasses.replace(record, spec=dataclasses.replace(record.spec, split_seed=1))
     with pytest.raises(ValueError, match="The data of digits changed since the run: fingerprint"):
         exporting._data(other)
+
+
+def test_data_are_grouped_as_in_the_run(study: Study, tmp_path: Path) -> None:
+    image_files.fill(tmp_path / "pets", count=12)
+    path, pattern = str(tmp_path / "pets"), r"(\d)\."
+    record = _best(study)
+    fingerprint = datasets.load(path, group_by=pattern).fingerprint
+    spec = dataclasses.replace(
+        record.spec, dataset=path, fingerprint=fingerprint, group_by=pattern, train_size=0
+    )
+    data = exporting._data(dataclasses.replace(record, spec=spec))  # Refuses another division.
+    assert data.fingerprint == fingerprint
 
 
 def test_an_existing_target_is_refused(study: Study, tmp_path: Path) -> None:

@@ -1,13 +1,16 @@
 """From what a user asks for to a study: spaces, presets, defaults."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from kerascnn import training
 from kerascnn.spec import value_of
+from tests import image_files
 from tuning import begin, plan, searchable, study
 from tuning.space import Choice, Float, Int
 from tuning.spaces import _training, cnn
@@ -118,6 +121,23 @@ def test_settings_of_one_train_command_do_not_reach_the_next() -> None:
         begun, [point] = plan.new_training("linear", "synthetic", fixed=fixed, name="one")
         ids.add(begun.spec.base.configure(begun.located(point)).config_id)
     assert len(ids) == 2
+
+
+def test_a_pattern_is_part_of_the_data_and_of_every_run() -> None:
+    image_files.fill(Path("pets"), count=12)
+    pattern = r"(\d)\."  # 0 and 10 of cats and dogs, 1 and 11, 2, ...
+    plain = plan.new_search("linear", "pets")
+    grouped = plan.new_search("linear", "pets", group_by=pattern)
+    assert grouped.folder != plain.folder
+    assert any("10, the largest of 4 images" in note for note in grouped.about["data"]["notes"])
+    there, here = (re.escape(repr(text)) for text in ("", pattern))
+    with pytest.raises(ValueError, match=rf"the data are .*; group_by is {there} there, {here} he"):
+        plan.new_search("linear", "pets", group_by=pattern, name=str(plain.folder))
+    begun, [point] = plan.new_training("linear", "pets", group_by=pattern)
+    spec = study.Study(begun.folder).spec.base.configure(point)
+    assert spec.group_by == pattern
+    data = training._load(spec)  # Refuses data of another division.
+    assert data.fingerprint == spec.fingerprint == grouped.spec.base.fingerprint
 
 
 def test_data_may_move() -> None:

@@ -221,6 +221,28 @@ def test_the_data_it_was_trained_on(made: Path, tmp_path: Path) -> None:
     assert "is not as it was" in evaluate(export, dataset)["notes"][0]
 
 
+def test_the_data_it_was_trained_on_are_grouped_as_then(made: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("bottom", "top"):
+        (tmp_path / "own" / name).mkdir(parents=True)
+        for index in range(24):
+            image = rng.integers(0, 256, (8, 8), dtype=np.uint8)
+            Image.fromarray(image).save(tmp_path / "own" / name / f"p{index // 3}-{index}.png")
+    spec = {"family": "cnn", "dataset": str(tmp_path / "own"), "group_by": r"/p(\d)-"}
+    data = datasets.load(spec["dataset"], group_by=spec["group_by"])
+    export = exporters.read(made)
+    export.card = {**export.card, "fingerprint": data.fingerprint, "spec": spec}
+    found = evaluate(export, spec["dataset"])
+    assert (found["part"], found["n"]) == ("validation", len(data.parts["validation"]))
+    (tmp_path / "own").rename(tmp_path / "moved")
+    assert evaluate(export, str(tmp_path / "moved")) == {
+        **found,
+        "dataset": str(tmp_path / "moved"),
+    }
+    # What the pattern cannot group is other data.
+    assert evaluate(export, _labelled(tmp_path / "other.npz"))["part"] == "all"
+
+
 def test_data_that_do_not_fit_are_refused(made: Path, tmp_path: Path) -> None:
     export = exporters.read(made)
     strange = _labelled(tmp_path / "strange.npz", names=("top", "left"))

@@ -52,6 +52,10 @@ def test_a_study_is_written_once_and_opened_again() -> None:
             {"base": dataclasses.replace(SPEC.base, fingerprint="0")},
             "the data are f+ there, 0 here",
         ),
+        (
+            {"base": dataclasses.replace(SPEC.base, fingerprint="0", group_by=r"a(b)")},
+            r"the data are f+ there, 0 here; group_by is '' there, 'a\(b\)' here\.",
+        ),
     ],
 )
 def test_another_study_is_refused_with_the_differences(
@@ -62,6 +66,13 @@ def test_another_study_is_refused_with_the_differences(
     with pytest.raises(ValueError, match=f"holds another study: .*{phrase}"):
         study.create(Path("runs/one"), other, {})
     assert study.default_name(other, other.threads) != study.default_name(SPEC, SPEC.threads)
+
+
+def test_a_pattern_that_changes_no_data_makes_no_other_study() -> None:
+    base = dataclasses.replace(SPEC.base, group_by="x")
+    other = dataclasses.replace(SPEC, base=base)
+    assert study.differences(SPEC, other) == []
+    assert study.default_name(other) == study.default_name(SPEC)
 
 
 def test_train_commands_share_a_study_across_families() -> None:

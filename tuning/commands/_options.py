@@ -84,6 +84,13 @@ _RUN_OPTIONS = (
         "at most 64; else as they are]",
     ),
     click.option("--skip-bad", is_flag=True, help="Leave unreadable images out."),
+    click.option(
+        "--group-by",
+        default="",
+        metavar="PATTERN",
+        help="Keep images whose paths in the folder agree in what this regular expression "
+        r"captures in one part: --group-by 'IMG_(\d+)_'.",
+    ),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON value."),
 )
 

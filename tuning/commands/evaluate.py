@@ -101,16 +101,19 @@ def evaluate(
 
 def _load(export: "Export", dataset: str, skip_bad: bool) -> "Dataset":
     """Reads the dataset at the export's size, divided as the export's own data were."""
+    from kerascnn.spec import RunSpec
+
     height, width, _ = export.input_shape
-    spec = export.card.get("spec", {})
+    spec = RunSpec.from_json({"family": "", "dataset": "", **export.card.get("spec", {})})
+    options = spec.data_options
     # Its own data are read with the words they were trained with, and so found in the cache.
-    own = spec.get("dataset") in (dataset, os.path.realpath(dataset))
-    side = spec.get("image_size", 0) if own or height != width else height
-    skip_bad = skip_bad or (own and bool(spec.get("skip_bad")))
-    split_seed = spec.get("split_seed", 0)
-    data = _read(dataset, side, split_seed, skip_bad)
+    own = spec.dataset in (dataset, os.path.realpath(dataset))
+    options["skip_bad"] = skip_bad or (own and spec.skip_bad)
+    if not own and height == width:
+        options["image_size"] = height
+    data = _read(export, dataset, options)
     if data.input_shape[:2] != (height, width) and height == width:
-        data = _read(dataset, height, split_seed, skip_bad)
+        data = _read(export, dataset, {**options, "image_size": height})
     if data.input_shape[:2] != (height, width):
         raise ValueError(
             f"{export.path} takes images of {height} x {width} pixels. "
@@ -119,17 +122,20 @@ def _load(export: "Export", dataset: str, skip_bad: bool) -> "Dataset":
     return data
 
 
-def _read(dataset: str, image_size: int, split_seed: int, skip_bad: bool) -> "Dataset":
+def _read(export: "Export", dataset: str, options: dict[str, Any]) -> "Dataset":
     """Reads the dataset, undivided where it has too few images for that."""
     from kerascnn import datasets
 
-    whole = datasets.load(dataset, image_size=image_size, skip_bad=skip_bad, divide=False)
-    try:
-        return datasets.load(
-            dataset, image_size=image_size, split_seed=split_seed, skip_bad=skip_bad
-        )
-    except ValueError:  # Too few to have been trained on.
-        return whole
+    whole = datasets.load(dataset, **options, divide=False)
+    for group_by in dict.fromkeys((options["group_by"], "")):
+        try:
+            data = datasets.load(dataset, **{**options, "group_by": group_by})
+        except ValueError:  # Too few to have been trained on, or not with this pattern.
+            continue
+        # The pattern is of the export's own data, which may have moved, and of no others.
+        if not group_by or data.fingerprint == export.card.get("fingerprint"):
+            return data
+    return whole
 
 
 def _fitting(export: "Export", data: "Dataset") -> tuple["Dataset", "npt.NDArray[np.int64]"]:
