@@ -1,20 +1,42 @@
-"""Statistics across runs: pure functions of arrays, float64 throughout.
+"""Statistics of one configuration's runs, and which of several is best: pure functions of arrays.
 
 A value is one run's; an interval is (low, high) as computed, also where it passes 0 or 1. Where
-data cannot support a number the answer is None, never a guess.
+data cannot support a number the answer is None, never a guess; a variance component that comes
+out negative is shown so. float64 throughout. Neighbours: `differences` (two configurations),
+`bias_variance` and `variance_sources` (what an error consists of), `seed_counts` (how many runs),
+`selection` (what picking a winner does), `calibration`, `scaling`.
 """
 
+import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
-Values = Sequence[float] | npt.NDArray[np.float64]
+Array = npt.NDArray[np.float64]
+Values = Sequence[float] | Array
+Votes = npt.NDArray[np.integer[Any]]
 Interval = tuple[float, float]
 
 # What is below this is rounding, not variation.
-_TINY = 1e-12
+TINY = 1e-12
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Components:
+    """Variances of scores (runs, images) by where they come from; an estimate may be negative.
+
+    Attributes:
+        run: Between runs on endless images: some runs are truly luckier than others.
+        image: Between images over endless runs.
+        interaction: What is left: this run on this image.
+    """
+
+    run: float
+    image: float
+    interaction: float
 
 
 def t_interval(values: Values, confidence: float = 0.95) -> Interval | None:
@@ -24,10 +46,15 @@ def t_interval(values: Values, confidence: float = 0.95) -> Interval | None:
     false certainty. It holds at 3 to 30 runs, where a bootstrap does not.
     """
     x = np.asarray(values, np.float64)
-    if len(x) < 2 or np.ptp(x) < _TINY:
+    if len(x) < 2 or np.ptp(x) < TINY:
         return None
-    half = stats.t.ppf(0.5 + confidence / 2, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
+    half = t_quantile(confidence, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
     return float(x.mean() - half), float(x.mean() + half)
+
+
+def t_quantile(confidence: float, df: float) -> float:
+    """Returns how many standard errors half a two-sided Student interval has."""
+    return float(special.stdtrit(df, 0.5 + confidence / 2))
 
 
 def sd(values: Values) -> float | None:
@@ -43,42 +70,73 @@ def sd_interval(values: Values, confidence: float = 0.95) -> Interval | None:
     wide: 0.5 to 6 times the standard deviation at three runs.
     """
     spread = sd(values)
-    if spread is None or spread < _TINY:
+    if spread is None or spread < TINY:
         return None
     df = len(values) - 1
     tail = (1 - confidence) / 2
-    low, high = stats.chi2.ppf([1 - tail, tail], df)
-    return float(spread * np.sqrt(df / low)), float(spread * np.sqrt(df / high))
+    upper, lower = special.chdtri(df, [tail, 1 - tail])
+    return float(spread * np.sqrt(df / upper)), float(spread * np.sqrt(df / lower))
 
 
-def new_data_interval(scores: npt.NDArray[np.float64], confidence: float = 0.95) -> Interval | None:
+def standard_errors(scores: Array) -> tuple[float, float] | None:
+    """Returns two standard errors of the mean of scores (runs, images).
+
+    The first answers "would other seeds change the mean on these images?", sqrt(MS_run / (runs
+    images)), which is sd / sqrt(runs). The second, "is it so on new images with new seeds?":
+    sqrt((MS_run + MS_image - MS_error) / (runs images)), never less than the first. None for
+    fewer than two runs or images.
+    """
+    runs, images = scores.shape
+    if runs < 2 or images < 2:
+        return None
+    run, image, error = mean_squares(scores)
+    seeds, new_data = np.sqrt(np.array([run, run + max(0, image - error)]) / (runs * images))
+    return float(seeds), float(new_data)
+
+
+def new_data_interval(scores: Array, confidence: float = 0.95) -> Interval | None:
     """Returns the interval of the mean for other seeds *and* other images.
 
     Args:
         scores: (runs, images), each image's score in each run, such as 1 where it is right.
         confidence: Nominal coverage.
 
-    The two-way random-effects standard error sqrt((MS_run + MS_image - MS_error) / (runs images))
-    with Satterthwaite's degrees of freedom. None for fewer than two runs or images, or where
-    nothing varies.
+    The second of `standard_errors` with Satterthwaite's degrees of freedom, and never narrower
+    than the seeds' interval: where seeds are the larger part, and at two runs nearly always,
+    Satterthwaite's alone is, and covers as little as 93 % at three runs. So bounded it covered
+    94.5 to 96.2 % in simulated studies of 3 to 10 runs, normal and right-or-wrong, over ratios of
+    run, image and interaction variance; up to 98 % at two runs. None for fewer than two runs or
+    images, or where nothing varies.
     """
     runs, images = scores.shape
-    if runs < 2 or images < 2 or np.ptp(scores) < _TINY:
+    if runs < 2 or images < 2 or np.ptp(scores) < TINY:
         return None
     run, image, error = mean_squares(scores)
-    total, df = run, float(runs - 1)  # The seeds' part alone is the least it can be.
-    if run + image - error > run:
+    half = t_quantile(confidence, runs - 1) * np.sqrt(run)
+    if image > error:
         total = run + image - error
-        image_df, error_df = images - 1, (runs - 1) * (images - 1)
-        parts = run**2 / (runs - 1) + image**2 / image_df + error**2 / error_df
-        df = max(1.0, total**2 / parts)
-    if total < _TINY:
+        df = satterthwaite(
+            total, [run, image, error], [runs - 1, images - 1, (runs - 1) * (images - 1)]
+        )
+        half = max(half, t_quantile(confidence, df) * np.sqrt(total))
+    if half**2 < TINY:
         return None
-    half = stats.t.ppf(0.5 + confidence / 2, df) * np.sqrt(total / (runs * images))
+    half /= np.sqrt(runs * images)
     return float(scores.mean() - half), float(scores.mean() + half)
 
 
-def mean_squares(scores: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+def satterthwaite(total: float, parts: Sequence[float], dfs: Sequence[float]) -> float:
+    """Returns the degrees of freedom, at least 1, of a variance made of independent parts.
+
+    Args:
+        total: The variance.
+        parts: Those it is the sum or difference of; at least one is not 0.
+        dfs: Their degrees of freedom.
+    """
+    return max(1.0, total**2 / sum(part**2 / df for part, df in zip(parts, dfs, strict=True)))
+
+
+def mean_squares(scores: Array) -> tuple[float, float, float]:
     """Returns the mean squares (run, image, error) of scores (runs, images), both at least 2."""
     runs, images = scores.shape
     by_run, by_image, mean = scores.mean(axis=1), scores.mean(axis=0), scores.mean()
@@ -89,7 +147,37 @@ def mean_squares(scores: npt.NDArray[np.float64]) -> tuple[float, float, float]:
     return float(run), float(image), max(0.0, float(error))
 
 
-def sd_floor(right: npt.NDArray[np.float64]) -> float | None:
+def components(scores: Array) -> Components | None:
+    """Returns the variances of scores (runs, images) of the two-way random-effects model.
+
+    `run` is the variance of accuracy on the *distribution* of images, equation 3 of Jordan, "On
+    the Variance of Neural Network Training with respect to Test Sets and Distributions", ICLR
+    2024 (https://arxiv.org/abs/2304.01910), which is the same estimate. Unbiased, therefore
+    negative at times. None for fewer than two runs or images.
+    """
+    runs, images = scores.shape
+    if runs < 2 or images < 2:
+        return None
+    run, image, error = mean_squares(scores)
+    return Components(run=(run - error) / images, image=(image - error) / runs, interaction=error)
+
+
+def run_effect(scores: Array) -> float | None:
+    """Returns the p-value of "no run is truly luckier than another" for scores (runs, images).
+
+    The F test of MS_run / MS_error. None for fewer than two runs or images, or where runs differ
+    nowhere: the test is undefined.
+    """
+    runs, images = scores.shape
+    if runs < 2 or images < 2:
+        return None
+    run, _, error = mean_squares(scores)
+    if error < TINY:
+        return None
+    return float(special.fdtrc(runs - 1, (runs - 1) * (images - 1), run / error))
+
+
+def sd_floor(right: Array) -> float | None:
     """Returns the standard deviation of accuracy that independent errors alone would give.
 
     Args:
@@ -101,6 +189,32 @@ def sd_floor(right: npt.NDArray[np.float64]) -> float | None:
     """
     runs, images = right.shape
     return float(np.sqrt(right.var(axis=0, ddof=1).sum()) / images) if runs > 1 else None
+
+
+def vote_counts(votes: Votes, classes: int) -> Array:
+    """Returns how often each image got each class, (images, classes), of votes (voters, images)."""
+    counts = np.zeros((votes.shape[1], classes))
+    images = np.arange(votes.shape[1])
+    for vote in votes:
+        counts[images, vote] += 1
+    return counts
+
+
+def agreement(votes: Votes) -> float | None:
+    """Returns how often two different voters give an image the same class; None for one voter.
+
+    Args:
+        votes: Class numbers (voters, images). With runs as voters, 1 minus it is the churn; with
+            one run's answers to shifted copies it is the shift consistency of Zhang, "Making
+            Convolutional Networks Shift-Invariant Again", ICML 2019.
+
+    It ignores the labels: a constant answer agrees always. Show it beside the accuracy.
+    """
+    voters = len(votes)
+    if voters < 2:
+        return None
+    counts = vote_counts(votes, int(votes.max()) + 1)
+    return float((counts * (counts - 1)).sum(axis=1).mean() / (voters * (voters - 1)))
 
 
 def best_set(groups: Sequence[Values], *, maximize: bool = True, alpha: float = 0.05) -> list[bool]:
@@ -115,22 +229,27 @@ def best_set(groups: Sequence[Values], *, maximize: bool = True, alpha: float = 
     holds although the leader is picked from the same data. A group of one run is never out.
     """
     signed = [np.asarray(group, np.float64) * (1 if maximize else -1) for group in groups]
-    level = alpha / max(1, len(groups) - 1)
-    return [
-        not any(beats(rival, group, level) for j, rival in enumerate(signed) if j != i)
-        for i, group in enumerate(signed)
-    ]
+    beaten = _beats(signed, alpha / max(1, len(groups) - 1))
+    return [not bool(rivals.any()) for rivals in beaten.T]
 
 
-def beats(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64], level: float) -> bool:
+def beats(a: Array, b: Array, level: float) -> bool:
     """Returns whether the mean of `a` (runs,) is above that of `b`, by a one-sided Welch test.
 
     Without variation in either, or with one run, the test is undefined and the answer no.
     """
-    if len(a) < 2 or len(b) < 2 or a.mean() <= b.mean():
-        return False
-    va, vb = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
-    if va + vb < _TINY**2:
-        return False
-    df = (va + vb) ** 2 / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1))
-    return bool(stats.t.sf((a.mean() - b.mean()) / np.sqrt(va + vb), df) < level)
+    return bool(_beats([a, b], level)[0, 1])
+
+
+def _beats(groups: Sequence[Array], level: float) -> npt.NDArray[np.bool_]:
+    """Returns (groups, groups): whether the row's mean is above the column's, by Welch's test."""
+    n = np.array([len(group) for group in groups])
+    mean = np.array([group.mean() for group in groups])
+    # Squared standard errors; NaN, which passes no test, for one run.
+    error = np.array([g.var(ddof=1) / len(g) if len(g) > 1 else np.nan for g in groups])
+    total, ahead = error[:, None] + error, mean[:, None] - mean
+    with np.errstate(divide="ignore", invalid="ignore"):
+        parts = error**2 / (n - 1)
+        df = total**2 / (parts[:, None] + parts)
+        p = special.stdtr(df, -ahead / np.sqrt(total))
+    return np.asarray((ahead > 0) & (total >= TINY**2) & (p < level))
