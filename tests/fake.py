@@ -5,16 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from kerascnn import metrics, training
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec, value_of
 
 
 def run(specs: Sequence[RunSpec], *, folder: str, **options: Any) -> list[RunRecord]:
     """Scores a run by a formula; one configuration in seven fails, another diverges once."""
-    return [_record(spec) for spec in specs]
+    return [scored(spec) for spec in specs]
 
 
-def _record(spec: RunSpec) -> RunRecord:
+def scored(spec: RunSpec) -> RunRecord:
     number = int(spec.config_id, 16)
     if number % 7 == 0:
         return RunRecord(spec=spec, status="failed", error=f"Traceback\nBoom: {spec.run_id}")
@@ -22,11 +23,11 @@ def _record(spec: RunSpec) -> RunRecord:
         history = {"loss/train": [1.0, float("nan")]}
         return RunRecord(spec=spec, status="failed", error="Diverged.", epoch=2, history=history)
     value = (number % 1000 / 1000 + spec.seed % 100 / 10_000) * spec.last_epoch / spec.epochs
-    prefix = "test" if spec.phase == "final" else "val"
+    prefix = metrics.prefix_of(training.SCORED_PARTS[spec.phase][0])
     return RunRecord(
         spec=spec,
         epoch=spec.last_epoch,
-        metrics={f"{prefix}_accuracy": value, f"{prefix}_loss": 1 - value},
+        metrics={f"{prefix}accuracy": value, f"{prefix}loss": 1 - value},
         history={name: [value] * spec.last_epoch for name in ("accuracy/train", "loss/train")},
         parameters=number % 10_000,
         seconds=time.perf_counter() % 1,
@@ -38,7 +39,7 @@ def infeasible_run(specs: Sequence[RunSpec], *, folder: str, **options: Any) -> 
     return [
         RunRecord(spec=spec, status="infeasible", error="Too deep.")
         if value_of(spec, "depth") == 3
-        else _record(spec)
+        else scored(spec)
         for spec in specs
     ]
 
@@ -98,7 +99,7 @@ def leave_a_record_and_wait(
     from kerascnn import training
     from kerascnn.record import write_file
 
-    record = _record(specs[0])
+    record = scored(specs[0])
     path = training.run_dir(Path(folder), specs[0]) / "record.json"
     write_file(path, json.dumps(record.to_json()).encode())
     raise KeyboardInterrupt

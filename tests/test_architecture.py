@@ -20,7 +20,7 @@ LAYERS = [
     {"kerascnn.models", "kerascnn.datasets", "kerascnn.loggers", "kerascnn.exporters"},
     {"kerascnn.trainers"},
     {"kerascnn.training"},
-    {"tuning.space", "tuning.measures"},
+    {"tuning.space", "tuning.measures", "tuning.rules"},
     {
         "tuning.differences",
         "tuning.bias_variance",
@@ -36,7 +36,10 @@ LAYERS = [
     {"tuning.summary", "tuning.trials", "tuning.begin"},
     {"tuning.asking", "tuning.plan", "tuning.dispatch"},
     {"tuning.search"},
-    {"tuning.comparison", "tuning.exporting", "tuning.launch"},
+    {"tuning.comparison", "tuning.exporting"},
+    {"tuning.shortlisting"},
+    {"tuning.confirmation"},
+    {"tuning.confirmation_report", "tuning.launch"},
     {"tuning.cli", "tuning.commands"},
     {"run"},
 ]

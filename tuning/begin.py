@@ -178,3 +178,19 @@ def pointed(family: str, values: Mapping[str, Value]) -> dict[str, Value]:
     """Returns the point of a study of given points: it carries its family and all settings."""
     code = registry.code_hash("kerascnn.models", family)
     return {"family": _own_path(family), **({"code": code} if code else {}), **values}
+
+
+def data_of(study: Study) -> Any:
+    """Returns the data that a study is of.
+
+    Raises:
+        ValueError: If they are no longer what they were.
+    """
+    base = study.spec.base
+    data = datasets.load(base.dataset, **base.data_options)
+    if data.fingerprint != base.fingerprint:
+        raise ValueError(
+            f"The data of {base.dataset} changed: fingerprint {data.fingerprint[:12]}, "
+            f"the study's {base.fingerprint[:12]}."
+        )
+    return data

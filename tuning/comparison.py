@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from kerascnn import metrics, registry, training
 from kerascnn.record import RunRecord
-from kerascnn.spec import Value, value_of
+from kerascnn.spec import Value, settings, value_of
 from tuning import measures
 from tuning.measures import Interval
 from tuning.study import Study
@@ -115,17 +115,20 @@ def compare(study: Study, metric: str | None = None, split: str | None = None) -
         ValueError: If there is no such metric or part, or no run has it.
     """
     part, name = resolve(study, metric, split)
+    # What a confirmation trained anew has no part in the search's leaderboard.
+    phase = {"confirmation": "confirm", "test": "final"}.get(part, study.spec.phase)
     groups: dict[str, list[RunRecord]] = defaultdict(list)
     for record in study.records():
-        if record.status != "infeasible" and record.spec.phase == study.spec.phase:
+        if record.status != "infeasible" and record.spec.phase == phase:
             groups[record.spec.config_id].append(record)
-    rows = [_row(study, _furthest(runs), part, name) for runs in groups.values()]
+    rows = [row_of(study, _furthest(runs), part, name) for runs in groups.values()]
+    if not rows and phase != study.spec.phase:
+        raise ValueError(f"No run of {study.folder} was scored on {part} yet: `confirm` does that.")
     if not rows:
         raise ValueError(f"No run of {study.folder} has ended yet.")
     if not any(row.n for row in rows):
         raise ValueError(_why_nothing(study, groups, metrics.prefix_of(part) + name))
-    better = metrics.DIRECTIONS[name]
-    rows.sort(key=lambda row: _rank(row, better))
+    rows = ranked(rows, name)
     failures = {config: _reason(runs) for config, runs in groups.items() if _reason(runs)}
     return _with_best_set(study, rows, part, name, failures)
 
@@ -169,18 +172,31 @@ def _furthest(runs: Sequence[RunRecord]) -> list[RunRecord]:
     return [run for run in runs if run.spec.last_epoch == reach]
 
 
+def ranked(rows: Sequence[Row], name: str) -> list[Row]:
+    """Returns rows in the order of a `Board`, by a metric without its prefix."""
+    return sorted(rows, key=lambda row: _rank(row, metrics.DIRECTIONS[name]))
+
+
 def _rank(row: Row, maximize: bool) -> tuple[bool, int, float, int]:
     mean = 0.0 if row.mean is None else row.mean
     behind = -row.epochs if row.stopped_early else -sys.maxsize
     return row.mean is None, behind, -mean if maximize else mean, row.parameters
 
 
-def _row(study: Study, runs: Sequence[RunRecord], part: str, name: str) -> Row:
+def row_of(study: Study, runs: Sequence[RunRecord], part: str, name: str) -> Row:
+    """Returns the row of one configuration.
+
+    Args:
+        study: Whose it is.
+        runs: Its runs, at least one, finished or failed.
+        part: The part of the data they are measured on.
+        name: A metric without its prefix.
+    """
     full = metrics.prefix_of(part) + name
     runs = sorted(runs, key=lambda run: run.spec.repeat)
     finished = [run for run in runs if run.status == "finished" and full in run.metrics]
     values = [run.metrics[full] for run in finished]
-    scores = _scores(study, finished, part, name) if len(values) > 1 else None
+    scores = scores_of(study, finished, part, name) if len(values) > 1 else None
     return Row(
         config_id=runs[0].spec.config_id,
         family=runs[0].spec.family,
@@ -204,7 +220,7 @@ def _row(study: Study, runs: Sequence[RunRecord], part: str, name: str) -> Row:
     )
 
 
-def _scores(
+def scores_of(
     study: Study, runs: Sequence[RunRecord], part: str, name: str
 ) -> npt.NDArray[np.float64] | None:
     """Returns scores (runs, images); None if the logits are gone or the metric is no mean."""
@@ -225,7 +241,8 @@ def _scores(
 def _shown(study: Study, run: RunRecord) -> dict[str, Value]:
     asked = run.point
     names = [n for n in study.spec.varied(asked) or asked if n not in ("family", "code")]
-    return {name: asked[name] if name in asked else value_of(run.spec, name) for name in names}
+    known = settings(run.spec.family)  # A baseline may be of a family that was not searched.
+    return {n: asked[n] if n in asked else value_of(run.spec, n) for n in names if n in known}
 
 
 def _with_best_set(

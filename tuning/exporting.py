@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kerascnn.exporters._export import Export
 
 # Phases whose repeat 0 may leave, the first that is there.
-_PHASES = ("search",)
+_PHASES = ("final", "search")
 _ROOM = "kerascnn.exporters"
 # Images taken from the memory map at once.
 _BLOCK = 4096
@@ -46,7 +46,8 @@ def export(
     Returns:
         path, format, config_id, run_id, accuracy, accuracy_part (what it was measured on),
         images (how many these were), largest_difference (of a probability), size (bytes) and
-        status: "not confirmed", as the configuration was chosen by that accuracy.
+        status: "confirmed" where that accuracy, on the test set, chose nothing; else "not
+            confirmed", as the configuration was chosen by it.
 
     Raises:
         ValueError: If there is no such format, configuration or finished run, or a file of the
@@ -70,8 +71,19 @@ def export(
         "images": found["images"],
         "largest_difference": found["largest_difference"],
         "size": sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
-        "status": "not confirmed",
+        "status": status(record),
     }
+
+
+def winner(study: Study) -> str | None:
+    """Returns the configuration that the last confirmation chose; None if none did."""
+    chosen = [line for line in study.log.lines() if line.get("name") == "chosen"]
+    return chosen[-1]["config_id"] if chosen else None
+
+
+def status(record: RunRecord) -> str:
+    """Returns whether what a run was scored on had a part in choosing it; see `export`."""
+    return "confirmed" if record.spec.phase == "final" else "not confirmed"
 
 
 def find(study: Study, beginning: str) -> str:
@@ -193,7 +205,7 @@ def _card(study: Study, record: RunRecord, format: str) -> dict[str, Any]:
         "run_id": spec.run_id,
         "accuracy": accuracy(record),
         "accuracy_part": scored_part(record),
-        "status": "not confirmed",
+        "status": status(record),
         "parameters": record.parameters,
         "spec": spec.to_json(),
         "trained_with": dict(record.host),

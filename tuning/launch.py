@@ -1,15 +1,19 @@
 """Runs what a user asks for: the door for the command line and for Python."""
 
+import contextlib
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from typing import Any
 
 from kerascnn import registry
 from kerascnn.spec import Value
-from tuning import executors
+from tuning import begin, executors
+from tuning.confirmation import Confirmation
 from tuning.plan import new_search, new_training
 from tuning.search import ImpossibleError, Search
-from tuning.study import Study
+from tuning.search_spec import SearchSpec
+from tuning.study import Study, save_labels
 from tuning.trials import Progress
 
 
@@ -107,12 +111,7 @@ def run(
     spec = begun.spec
     fresh = not any(True for _ in begun.log.lines())
     calls = (seeds or spec.seeds) * (len(points) if points else trials or spec.trials)
-    if executor == "serial":
-        workers = workers or 1
-    workers = executors.default_workers(spec.threads, calls) if workers is None else workers
-    environment = executors.settings(spec.backend, spec.threads)
-    room = registry.load("tuning.executors", executor)
-    with room.executor(workers, environment=environment) as pool:
+    with _pool(spec, executor, workers, calls) as (pool, workers):
         started = Search(
             begun,
             pool,
@@ -129,3 +128,60 @@ def run(
                 shutil.rmtree(begun.folder)
             raise
     return started
+
+
+def confirm(
+    study: Study,
+    *,
+    rules: Mapping[str, Any] | None = None,
+    deviate: bool = False,
+    again: bool = False,
+    workers: int | None = None,
+    executor: str = "processes",
+    watch: Callable[[Progress], None] = lambda progress: None,
+) -> None:
+    """Confirms the winner of a search, or continues where that stopped.
+
+    Args:
+        study: The search, which has ended.
+        rules: Those to use instead of what the study fixed, by name; None values are no wish.
+        deviate: Whether other rules than those fixed may be used, which the report then says.
+        again: Whether to confirm once more, which opens the test set again.
+        workers: See `search`.
+        executor: See `search`.
+        watch: See `search`.
+
+    Raises:
+        ValueError: If the study is no search, or the rules are not what it fixed.
+    """
+    spec = study.spec
+    if not spec.oracle:
+        raise ValueError(f"{study.folder} has searched nothing: there is no winner to confirm.")
+    wanted = spec.rules.replaced(rules or {})
+    if (changed := wanted.differences(spec.rules)) and not deviate:
+        told = ", ".join(f"{name}={getattr(spec.rules, name)}" for name in changed)
+        raise ValueError(
+            f"The study fixed {told} when it began. Received: "
+            f"{', '.join(f'{name}={value}' for name, value in changed.items())}. "
+            "--deviate uses other rules, and the report says so."
+        )
+    data = begin.data_of(study)
+    for part in ("confirmation", "test"):
+        save_labels(study.folder, part, data.labels[data.parts[part]])
+    calls = (wanted.shortlist + 1) * wanted.confirmation_seeds
+    with _pool(spec, executor, workers, calls) as (pool, at_once):
+        Confirmation(study, pool, workers=at_once, rules=wanted, again=again, watch=watch)()
+
+
+@contextlib.contextmanager
+def _pool(
+    spec: SearchSpec, executor: str, workers: int | None, calls: int
+) -> Iterator[tuple[Executor, int]]:
+    """Yields an executor and how many calls it runs at once."""
+    if executor == "serial":
+        workers = workers or 1
+    at_once = executors.default_workers(spec.threads, calls) if workers is None else workers
+    environment = executors.settings(spec.backend, spec.threads)
+    room = registry.load("tuning.executors", executor)
+    with room.executor(at_once, environment=environment) as pool:
+        yield pool, at_once

@@ -7,6 +7,7 @@ from kerascnn import registry
 from kerascnn.spec import Value
 from tuning import begin, executors
 from tuning import space as spaces
+from tuning.rules import Rules
 from tuning.searchable import preset_of, space_of
 from tuning.space import Space
 from tuning.study import Study
@@ -24,6 +25,7 @@ def new_search(
     objective: str = "val_accuracy",
     fixed: Mapping[str, Value] | None = None,
     vary: Mapping[str, spaces.Domain | str] | None = None,
+    rules: Mapping[str, Any] | None = None,
     workers: int | None = None,
     threads: int | None = None,
     executor: str = "processes",
@@ -42,6 +44,7 @@ def new_search(
         objective: The metric that ranks: "val_accuracy", or "accuracy" for short.
         fixed: Settings that are not searched, by name.
         vary: Domains that replace or join the family's space: "8:64:8", "1e-4:1e-1:log", "a,b".
+        rules: What `confirm` is to go by, by name (see `Rules`); None: as usual.
         workers: See `launch.search`; a new study looks ahead as far as they need.
         threads: CPU threads of each run; None: 1.
         executor: See `launch.search`.
@@ -50,6 +53,8 @@ def new_search(
     """
     registry.source_file("tuning.oracles", oracle)
     families = _families(family)
+    if baseline := (rules or {}).get("baseline"):
+        registry.source_file("kerascnn.models", baseline)
     vary = vary or {}
     fixed = {**({} if "epochs" in vary else {"epochs": epochs}), **(fixed or {})}
     if "epochs" in vary and registry.constant("tuning.oracles", oracle, "CONTINUES", False):
@@ -61,6 +66,7 @@ def new_search(
         "objective": objective,
         "trials": trials,
         "seeds": seeds,
+        "rules": Rules().replaced(rules or {}),
         "lookahead": 2 * max(2, workers or executors.cores()),
     }
     rest = list(zip(families[1:], found[1:], strict=True))

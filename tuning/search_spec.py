@@ -8,6 +8,7 @@ from typing import Any
 from kerascnn import metrics, registry
 from kerascnn.spec import RunSpec, Value, value_of
 from tuning import space as spaces
+from tuning.rules import Rules
 from tuning.space import Space
 
 # What says how far a study goes, and from where it is worked on: not what it is.
@@ -68,6 +69,7 @@ class SearchSpec:
         lookahead: Trials an oracle that learns may be asked for before it knows a score, so that
             workers never wait for it: trial n is asked from the scores of the trials before
             n - lookahead, whoever ends first. Written once, from the workers there were.
+        rules: What `confirm` will go by.
     """
 
     base: RunSpec
@@ -82,6 +84,7 @@ class SearchSpec:
     trials: int = 8
     seeds: int = 3
     lookahead: int = 4
+    rules: Rules = dataclasses.field(default_factory=Rules)
 
     def __post_init__(self) -> None:
         for name in ("trials", "seeds", "threads"):
@@ -142,21 +145,24 @@ class SearchSpec:
     def to_json(self) -> dict[str, Any]:
         """Returns the fields as JSON values."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        others = [contender.to_json() for contender in self.others]
-        return {**fields, **self.contenders[0].to_json(), "others": others}
+        fields["others"] = [contender.to_json() for contender in self.others]
+        fields["rules"] = dataclasses.asdict(self.rules)
+        return {**fields, **self.contenders[0].to_json()}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "SearchSpec":
         first = Contender.from_json(fields)
-        others = tuple(Contender.from_json(other) for other in fields.get("others", ()))
-        named = {**fields, "base": first.base, "space": first.space, "others": others}
-        return cls(**named)
+        others = tuple(Contender.from_json(other) for other in fields["others"])
+        rules = Rules(**fields["rules"])
+        named = {"base": first.base, "space": first.space, "others": others, "rules": rules}
+        return cls(**{**fields, **named})
 
     def identity(self) -> dict[str, Any]:
         """Returns what another study would have to differ in, flat, by readable names."""
         fields = {name: value for name, value in self.to_json().items() if name not in _REACH}
         base = fields.pop("base")
-        del fields["others"]
+        del fields["others"], fields["rules"]
+        fields |= self.rules.changed()
         if self.others:
             fields["families"] = ",".join(contender.name for contender in self.contenders)
         for other in self.others:

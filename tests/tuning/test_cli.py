@@ -160,6 +160,7 @@ def test_search_prints_one_json_value(main: Main) -> None:
         "family",
         "hyperparameters",
         "epochs",
+        "stopped_early",
         "n",
         "failed",
         "mean",
@@ -181,7 +182,7 @@ def test_search_prints_one_json_value(main: Main) -> None:
         (["--metric", "acc"], "No 'acc' in metrics. .*Did you mean 'accuracy'?"),
         (["--split", "valid"], "No 'valid' in splits"),
         (["--metric", "val_loss", "--split", "test"], "'val_loss' is of validation"),
-        (["--split", "test"], "has test_accuracy"),
+        (["--split", "test"], "was scored on test yet: `confirm` does that"),
     ],
 )
 def test_bad_comparisons_are_refused(main: Main, arguments: list[str], message: str) -> None:

@@ -3,7 +3,7 @@
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,28 +20,9 @@ _GAP = "  "
 
 
 def show(board: "Board") -> None:
-    """Prints a leaderboard on stdout: a table, then what it does and does not tell.
-
-    In a terminal too narrow for a row, its settings stand on lines of their own beneath it.
-    """
-    header = ["id", "n", board.metric, "new data 95 %", "seeds 95 %", "sd", "parameters", "s/run"]
-    cells = [_cells(row) for row in board.rows]
-    for name, column in _occasional(board).items():
-        header.append(name)
-        cells = [[*row, cell] for row, cell in zip(cells, column, strict=True)]
-    title, *lines = _aligned([header, *cells])
-    several = len({row.family for row in board.rows}) > 1
-    settings = [_settings(row, several) for row in board.rows]
+    """Prints a leaderboard on stdout: a table, then what it does and does not tell."""
     click.echo(f"{board.study}: {board.metric} on {board.split}")
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    beside = width is None or all(
-        len(line + _GAP + text) <= width for line, text in zip(lines, settings, strict=True)
-    )
-    click.echo(title + (_GAP + "settings" if beside else ""))
-    for line, text in zip(lines, settings, strict=True):
-        click.echo(f"{line}{_GAP}{text}".rstrip() if beside else line.rstrip())
-        if not beside:
-            click.echo(textwrap.indent(textwrap.fill(text, (width or 80) - 4), "    "))
+    table(board.rows, board.metric, _occasional(board))
     if early := [row for row in board.rows if row.stopped_early]:
         click.echo(f"{len(early)} stopped early, after as many epochs as it says: not ranked.")
     if board.split == "test":
@@ -51,11 +32,35 @@ def show(board: "Board") -> None:
     click.echo(_verdict(board))
 
 
+def table(rows: Sequence["Row"], metric: str, more: Mapping[str, Callable[["Row"], str]]) -> None:
+    """Prints rows on stdout.
+
+    In a terminal too narrow for a row, its settings stand on lines of their own beneath it.
+
+    Args:
+        rows: In their order.
+        metric: The heading of the means.
+        more: Heading -> cell of a row: columns after the usual ones.
+    """
+    header = ["id", "n", metric, "new data 95 %", "seeds 95 %", "sd", "parameters", "s/run", *more]
+    cells = [[*_cells(row), *(cell(row) for cell in more.values())] for row in rows]
+    title, *lines = _aligned([header, *cells])
+    several = len({row.family for row in rows}) > 1
+    settings = [_settings(row, several) for row in rows]
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    beside = width is None or all(
+        len(line + _GAP + text) <= width for line, text in zip(lines, settings, strict=True)
+    )
+    click.echo(title + (_GAP + "settings" if beside else ""))
+    for line, text in zip(lines, settings, strict=True):
+        click.echo(f"{line}{_GAP}{text}".rstrip() if beside else line.rstrip())
+        if not beside:
+            click.echo(textwrap.indent(textwrap.fill(text, (width or 80) - 4), "    "))
+
+
 def next_steps(study: Study) -> str:
     """Returns where the study lies and the three commands to type next."""
-    program, name = _options.program(), study.name
-    if study.folder.parent.resolve() != (study.folder.parent.cwd() / "runs").resolve():
-        name = str(study.folder)
+    program, name = _options.program(), _options.named(study)
     return (
         f"\nThe study lies in {study.folder}. Next:\n"
         f"  {program} dashboard {name}\n"
@@ -76,14 +81,19 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _occasional(board: "Board") -> dict[str, list[str]]:
-    """Returns the columns, by name, that only some leaderboards have."""
-    found: dict[str, list[str]] = {}
+def _occasional(board: "Board") -> dict[str, Callable[["Row"], str]]:
+    """Returns the columns that only some leaderboards have."""
+    found: dict[str, Callable[[Row], str]] = {}
     if any(row.stopped_early for row in board.rows):
-        found["epochs"] = [str(row.epochs) for row in board.rows]
+        found["epochs"] = lambda row: str(row.epochs)
     if any(row.in_best_set is not None for row in board.rows):
-        found["best-set"] = ["*" if row.in_best_set else "" for row in board.rows]
+        found["best-set"] = lambda row: mark(bool(row.in_best_set))
     return found
+
+
+def mark(marked: bool) -> str:
+    """Returns the cell of a column of marks."""
+    return "*" if marked else ""
 
 
 def _cells(row: "Row") -> list[str]:
@@ -91,16 +101,17 @@ def _cells(row: "Row") -> list[str]:
         row.config_id[:6],
         f"{row.n} of {row.n + row.failed}" if row.failed else str(row.n),
         "failed" if row.mean is None else f"{row.mean:.4f}",
-        _interval(row.interval_new_data),
-        _interval(row.interval_seeds),
+        interval(row.interval_new_data),
+        interval(row.interval_seeds),
         "" if row.sd is None else f"{row.sd:.4f}",
         f"{row.parameters:,}",
         f"{row.seconds:.1f}",
     ]
 
 
-def _interval(interval: "Interval | None") -> str:
-    return "" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
+def interval(found: "Interval | None", *, sign: str = "") -> str:
+    """Returns "0.95 to 0.98", or nothing for None; with `sign="+"` both ends have their sign."""
+    return "" if found is None else f"{found[0]:{sign}.3f} to {found[1]:{sign}.3f}"
 
 
 def _settings(row: "Row", family: bool) -> str:

@@ -2,15 +2,18 @@
 
 import importlib.util
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from kerascnn import metrics, registry
 from kerascnn.spec import Value
 from tuning import space
+
+if TYPE_CHECKING:
+    from tuning.study import Study
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -19,7 +22,21 @@ STUDY_HELP = "STUDY is a name under ./runs or a path; left out, the study writte
 
 def run_options(command: Function) -> Function:
     """Adds what `search` and `train` have in common."""
-    for option in reversed(_RUN_OPTIONS):
+    return _with(_RUN_OPTIONS, worker_options(command))
+
+
+def worker_options(command: Function) -> Function:
+    """Adds where runs are trained."""
+    return _with(_WORKER_OPTIONS, command)
+
+
+def rule_options(command: Function) -> Function:
+    """Adds what `confirm` goes by, which a search fixes; what is left out is None."""
+    return _with(_RULE_OPTIONS, command)
+
+
+def _with(options: Sequence[Callable[[Any], Any]], command: Function) -> Function:
+    for option in reversed(options):
         command = option(command)
     return command
 
@@ -54,21 +71,10 @@ _RUN_OPTIONS = (
     ),
     click.option("--study", "name", help="Name under ./runs, or a path.  [default: made up]"),
     click.option(
-        "--workers",
-        type=click.IntRange(1),
-        help="Runs trained at once.  [default: as many as cores and memory allow]",
-    ),
-    click.option(
         "--threads",
         type=click.IntRange(1),
         help="CPU threads of each run; the numbers depend on it.  [default: search 1, train the "
         "cores shared out]",
-    ),
-    click.option(
-        "--executor",
-        default="processes",
-        show_default=True,
-        help=f"One of {', '.join(registry.names('tuning.executors'))}.",
     ),
     click.option("--backend", help="tensorflow or jax.  [default: tensorflow]"),
     click.option(
@@ -95,9 +101,58 @@ _RUN_OPTIONS = (
 )
 
 
+_WORKER_OPTIONS = (
+    click.option(
+        "--workers",
+        type=click.IntRange(1),
+        help="Runs trained at once.  [default: as many as cores and memory allow]",
+    ),
+    click.option(
+        "--executor",
+        default="processes",
+        show_default=True,
+        help=f"One of {', '.join(registry.names('tuning.executors'))}.",
+    ),
+)
+RULES = ("margin", "alpha", "shortlist", "confirmation_seeds", "final_seeds", "baseline")
+# A search writes these down; `confirm` may only deviate from them and say so.
+_RULE_OPTIONS = (
+    click.option(
+        "--margin",
+        type=float,
+        help="Difference that matters, in the objective's unit.  [default: 0.005]",
+    ),
+    click.option(
+        "--alpha",
+        type=float,
+        help="Chance that the set of the best misses the best.  [default: 0.05]",
+    ),
+    click.option("--shortlist", type=int, help="Leading configurations to confirm.  [default: 8]"),
+    click.option(
+        "--confirmation-seeds", type=int, help="Fresh runs of each of them.  [default: 5]"
+    ),
+    click.option(
+        "--final-seeds",
+        type=int,
+        help="Runs of the winner and the baseline on the test set.  [default: 5]",
+    ),
+    click.option(
+        "--baseline",
+        metavar="FAMILY",
+        help="Family whose defaults must be beaten.  [default: the one searched]",
+    ),
+)
+
+
 def program() -> str:
     """Returns how the user calls the command line: "python run.py" or "kerascnn"."""
     return click.get_current_context().find_root().info_name or "kerascnn"
+
+
+def named(study: "Study") -> str:
+    """Returns what to type for a study: its name if it lies under ./runs, else its path."""
+    inside = study.folder.parent.resolve() == (Path.cwd() / "runs").resolve()
+    return study.name if inside else str(study.folder)
 
 
 def read_settings(texts: tuple[str, ...]) -> dict[str, Value]:

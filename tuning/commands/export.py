@@ -22,7 +22,8 @@ from tuning.commands import _options
 @click.option(
     "--config",
     metavar="ID",
-    help="A configuration, or the beginning of its id.  [default: the leader of `compare`]",
+    help="A configuration, or the beginning of its id.  [default: the winner of "
+    "`confirm`, else the leader of `compare`]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON value.")
 def command(
@@ -46,7 +47,8 @@ def command(
     found = find(study)
     if study is None:
         click.echo(f"Study {found.folder}", err=True)
-    chosen = config if config is not None else comparison.compare(found).rows[0].config_id
+    chosen = config if config is not None else exporting.winner(found)
+    chosen = chosen if chosen is not None else comparison.compare(found).rows[0].config_id
     target = path or found.folder / "export" / "1"
     result = exporting.export(found, chosen, target, format=format)
     click.echo(json.dumps(result) if as_json else _told(result))
@@ -60,8 +62,7 @@ def _told(result: dict[str, Any]) -> str:
         f"{result['accuracy']:.4f} on {result['images']:,} {result['accuracy_part']} images.",
         f"Opened again, its probabilities differ from the recorded ones by at most "
         f"{result['largest_difference']:.1e}.",
-        "Not confirmed: these images also chose the configuration, so that it may do worse on "
-        "new ones.",
+        _confidence(result),
         "",
         "Next:",
         f"  {_options.program()} predict {path} IMAGE",
@@ -69,6 +70,15 @@ def _told(result: dict[str, Any]) -> str:
     if result["format"] == "saved_model":
         lines.append(f"  saved_model_cli show --dir {path} --tag_set serve --all")
     return "\n".join(lines)
+
+
+def _confidence(result: dict[str, Any]) -> str:
+    if result["status"] == "confirmed":
+        return "These images had no part in choosing it."
+    return (
+        "Not confirmed: these images also chose the configuration, so that it may do worse on "
+        "new ones."
+    )
 
 
 def _size(size: int) -> str:

@@ -38,6 +38,7 @@ from tuning.commands import _options
     help="Search a setting: filters=8:64:8, learning_rate=1e-4:1e-1:log, pooling=max,average.",
 )
 @_options.run_options
+@_options.rule_options
 def command(
     family: str | None,
     dataset: str | None,
@@ -77,6 +78,7 @@ def command(
         image_size=image_size or 0,
         objective=objective,
         backend=backend,
+        rules={name: options.pop(name) for name in _options.RULES},
         **options,  # type: ignore[arg-type]
     )
     _start.introduce(study)
