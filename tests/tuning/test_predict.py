@@ -234,11 +234,8 @@ def test_the_data_it_was_trained_on_are_grouped_as_then(made: Path, tmp_path: Pa
     export.card = {**export.card, "fingerprint": data.fingerprint, "spec": spec}
     found = evaluate(export, spec["dataset"])
     assert (found["part"], found["n"]) == ("validation", len(data.parts["validation"]))
-    (tmp_path / "own").rename(tmp_path / "moved")
-    assert evaluate(export, str(tmp_path / "moved")) == {
-        **found,
-        "dataset": str(tmp_path / "moved"),
-    }
+    moved = str((tmp_path / "own").rename(tmp_path / "moved"))
+    assert evaluate(export, moved) == {**found, "dataset": moved}
     # What the pattern cannot group is other data.
     assert evaluate(export, _labelled(tmp_path / "other.npz"))["part"] == "all"
 
