@@ -17,7 +17,7 @@ def watching(objective: str, *, quiet: bool = False) -> Iterator[Watch]:
     """Yields a function that shows each `Progress` it is given.
 
     Args:
-        objective: The metric that `Progress.best` is of.
+        objective: The metric that `Progress.best` is of; "": none is shown.
         quiet: Show nothing.
     """
     from rich.console import Console
@@ -72,11 +72,13 @@ def _bar(console: "Console", objective: str) -> Iterator[Watch]:
 
 
 def _words(progress: Progress, objective: str) -> str:
-    return f"{progress.ended} of {progress.planned} runs; {_best(progress, objective)}"
+    failed = f", {progress.failed} failed" if progress.failed else ""
+    return f"{progress.ended} of {progress.planned} runs{_best(progress, objective)}{failed}"
 
 
 def _best(progress: Progress, objective: str) -> str:
-    failed = f", {progress.failed} failed" if progress.failed else ""
+    if not objective:
+        return ""
     if progress.best is None:
-        return f"no mean yet{failed}"
-    return f"best mean {objective} {progress.best:.4f}{failed}"
+        return "; no mean yet"
+    return f"; best mean {objective} {progress.best:.4f}"

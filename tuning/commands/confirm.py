@@ -53,8 +53,7 @@ def command(
     found = find(study)
     if study is None:
         click.echo(f"Study {found.folder}", err=True)
-    objective = found.spec.objective
-    with _start.explaining_a_stop(found), _progress.watching(objective) as watch:
+    with _start.explaining_a_stop(found), _progress.watching("") as watch:
         launch.confirm(
             found,
             rules=rules,
