@@ -157,6 +157,12 @@ class SearchSpec:
         named = {"base": first.base, "space": first.space, "others": others, "rules": rules}
         return cls(**{**fields, **named})
 
+    def distinctions(self) -> dict[str, Any]:
+        """Returns what of the identity is not at its default: later settings rename nothing."""
+        usual = SearchSpec(base=RunSpec(family="", dataset="")).identity()
+        ours = self.identity()
+        return {name: value for name, value in ours.items() if value != usual.get(name)}
+
     def identity(self) -> dict[str, Any]:
         """Returns what another study would have to differ in, flat, by readable names."""
         fields = {name: value for name, value in self.to_json().items() if name not in _REACH}

@@ -161,7 +161,7 @@ def default_name(spec: SearchSpec, threads: int | None = None) -> str:
             and decide no name.
     """
     config = {} if spec.oracle else {"config": spec.base.config_id}
-    identity = {**spec.identity(), **config, "threads": threads or 0}
+    identity = {**spec.distinctions(), **config, "threads": threads or 0}
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:4]
     families = (contender.name for contender in spec.contenders)
     words = (*families, Path(spec.base.dataset).stem)
