@@ -3,17 +3,12 @@
 import dataclasses
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
-from kerascnn import registry
+from kerascnn import checks, registry
 
 Value = int | float | str | bool
-
-PHASES = ("search", "confirm", "final", "decompose")
-OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
-AUGMENTATIONS = ("none", "flip", "shift", "shift+flip")
 
 # The data's fingerprint stands for all of these in an identity.
 _DATA_FIELDS = ("dataset", "image_size", "split_seed", "skip_bad", "group_by")
@@ -25,7 +20,7 @@ _RUN_FIELDS = ("phase", "subset", "repeat", "seed", "stop_epoch")
 class RunSpec:
     """One training run.
 
-    Three groups of fields: the *configuration* (all up to `weight_decay`), *which run* of it
+    Three groups of fields: the *configuration* (all up to `augmentation`), *which run* of it
     (`phase` to `seed`), and its *reach* (`stop_epoch`).
 
     Attributes:
@@ -42,12 +37,12 @@ class RunSpec:
         train_size: Images to train on, a stratified sample; 0: all there are.
         epochs: Planned passes over the training images, at least 1.
         batch_size: Images per step, at least 1.
-        optimizer: One of `OPTIMIZERS`, with Keras' defaults (sgd: momentum 0.9).
+        optimizer: One of `checks.OPTIMIZERS`, with Keras' defaults (sgd: momentum 0.9).
         learning_rate: Step size, above 0.
         weight_decay: Decoupled weight decay per step, times the learning rate; at least 0.
-        augmentation: One of `AUGMENTATIONS`: shifts by up to an eighth of the side, zero filled,
-            and left-right flips.
-        phase: One of `PHASES`.
+        augmentation: One of `checks.AUGMENTATIONS`: shifts by up to an eighth of the side, zero
+            filled, and left-right flips.
+        phase: One of `checks.PHASES`.
         subset: "all", or "disjoint:K/I": part I of K disjoint, stratified training parts.
         repeat: Which of the configuration's runs: 0, 1, ...
         seed: Of initial weights, order, augmentation and dropout: 31 bits.
@@ -80,41 +75,11 @@ class RunSpec:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field.name == "hyperparameters":
-                plain: Any = {name: _plain(name, value[name]) for name in sorted(value)}
+                plain: Any = {name: checks.plain(name, value[name]) for name in sorted(value)}
             else:
-                plain = _typed(field.name, field.type, _plain(field.name, value))
+                plain = checks.typed(field.name, field.type, checks.plain(field.name, value))
             object.__setattr__(self, field.name, plain)
-        self._check_ranges()
-
-    def _check_ranges(self) -> None:
-        for name, low in {
-            "image_size": 0,
-            "split_seed": 0,
-            "train_size": 0,
-            "epochs": 1,
-            "batch_size": 1,
-            "weight_decay": 0,
-            "repeat": 0,
-            "seed": 0,
-            "stop_epoch": 0,
-        }.items():
-            if getattr(self, name) < low:
-                raise ValueError(f"`{name} >= {low}` must hold. Received: {getattr(self, name)!r}")
-        if not self.learning_rate > 0:
-            raise ValueError(f"`learning_rate > 0` must hold. Received: {self.learning_rate!r}")
-        if self.stop_epoch > self.epochs:
-            raise ValueError(
-                "`stop_epoch <= epochs` must hold. "
-                f"Received: {self.stop_epoch=}, {self.epochs=}".replace("self.", "")
-            )
-        for name, known in {
-            "optimizer": OPTIMIZERS,
-            "augmentation": AUGMENTATIONS,
-            "phase": PHASES,
-        }.items():
-            if getattr(self, name) not in known:
-                raise ValueError(registry.unknown(name, str(getattr(self, name)), known))
-        subset_parts(self.subset)
+        checks.ranges(vars(self))
 
     def configure(self, values: Mapping[str, Value]) -> "RunSpec":
         """Returns a copy with `values` set: fields of ours first, the rest are the builder's.
@@ -135,12 +100,12 @@ class RunSpec:
             if name in CONFIGURABLE or name in ("family", "code"):
                 fields[name] = value
             elif name in defaults:
-                hyperparameters[name] = _like(name, defaults[name], value)
+                hyperparameters[name] = checks.like(name, defaults[name], value)
             else:
                 raise ValueError(
                     registry.unknown(f"the settings of {family}", name, settings(family))
                 )
-        shown = {k: v for k, v in hyperparameters.items() if not _same(v, defaults[k])}
+        shown = {k: v for k, v in hyperparameters.items() if not checks.same(v, defaults[k])}
         if family != self.family:
             fields.setdefault("code", registry.code_hash("kerascnn.models", family))
         return dataclasses.replace(self, **{**fields, "hyperparameters": shown})
@@ -243,53 +208,6 @@ def value_of(spec: RunSpec, name: str) -> Value:
     if name in spec.hyperparameters:
         return spec.hyperparameters[name]
     return default_of(spec.family, name)
-
-
-def subset_parts(subset: str) -> tuple[int, int]:
-    """Returns (number of parts, which part) of a `subset`; "all" is part 0 of 1.
-
-    Raises:
-        ValueError: If `subset` is neither "all" nor "disjoint:K/I" with 0 <= I < K.
-    """
-    if subset == "all":
-        return 1, 0
-    scheme, _, numbers = subset.partition(":")
-    count, _, part = numbers.partition("/")
-    if scheme == "disjoint" and count.isdecimal() and part.isdecimal() and int(part) < int(count):
-        return int(count), int(part)
-    raise ValueError(f"`subset` must be 'all' or 'disjoint:K/I' with I < K. Received: {subset!r}")
-
-
-def _plain(name: str, value: Any) -> Any:
-    """Turns a NumPy scalar into Python's own, and refuses what JSON cannot hold."""
-    value = value.item() if hasattr(value, "item") else value
-    if not isinstance(value, Value):
-        raise TypeError(
-            f"`{name}` must be an int, a float, a string or a bool. Received: {value!r}"
-        )
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"`{name}` must be finite. Received: {value!r}")
-    return value
-
-
-def _typed(name: str, expected: Any, value: Any) -> Any:
-    if expected is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if expected is int and isinstance(value, float) and value.is_integer():
-        return int(value)
-    if type(value) is not expected:
-        raise ValueError(f"`{name}` must be of type {expected.__name__}. Received: {value!r}")
-    return value
-
-
-def _like(name: str, default: Any, value: Any) -> Any:
-    """Gives `value` the type of the builder's default, so that 0 and 0.0 are one value."""
-    value = _plain(name, value)
-    return value if default is None else _typed(name, type(default), value)
-
-
-def _same(value: Value, default: Value) -> bool:
-    return type(value) is type(default) and value == default
 
 
 def _digest(identity: Mapping[str, Any]) -> str:

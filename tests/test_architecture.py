@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 # A module may import from the lines above its own, and from the workshop of its own room.
 LAYERS = [
     {"kerascnn.registry", "kerascnn.quiet"},
+    {"kerascnn.checks"},
     {"kerascnn.spec"},
     {"kerascnn.record", "kerascnn.metrics"},
     {"kerascnn.events"},

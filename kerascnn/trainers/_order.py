@@ -22,7 +22,7 @@ def moves(
     """Draws how each of `count` images is moved in an epoch, by its position in the order.
 
     Args:
-        kind: One of `spec.AUGMENTATIONS`.
+        kind: One of `checks.AUGMENTATIONS`.
         seed: The run's.
         epoch: 1, 2, ...
         count: Number of images.

@@ -8,8 +8,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from kerascnn.checks import subset_parts
 from kerascnn.datasets._arrays import Dataset
-from kerascnn.spec import RunSpec, subset_parts
+from kerascnn.spec import RunSpec
 from kerascnn.trainers import Stop, _order
 
 # Images per call where no gradient is needed.

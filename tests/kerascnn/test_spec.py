@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from kerascnn import datasets
-from kerascnn.spec import CONFIGURABLE, RunSpec, default_of, subset_parts, value_of
+from kerascnn.checks import subset_parts
+from kerascnn.spec import CONFIGURABLE, RunSpec, default_of, value_of
 
 BASE = RunSpec(family="cnn", dataset="digits", fingerprint="f" * 64)
 

@@ -1,0 +1,99 @@
+"""What the values of a `RunSpec` may be, and the one way each is written."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from kerascnn import registry
+
+PHASES = ("search", "confirm", "final", "decompose")
+OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
+AUGMENTATIONS = ("none", "flip", "shift", "shift+flip")
+
+# Field -> the words it may be.
+_WORDS = {
+    "optimizer": OPTIMIZERS,
+    "augmentation": AUGMENTATIONS,
+    "phase": PHASES,
+}
+# Field -> the least it may be.
+_LEAST = {
+    "image_size": 0,
+    "split_seed": 0,
+    "train_size": 0,
+    "epochs": 1,
+    "batch_size": 1,
+    "weight_decay": 0,
+    "repeat": 0,
+    "seed": 0,
+    "stop_epoch": 0,
+}
+
+
+def plain(name: str, value: Any) -> Any:
+    """Turns a NumPy scalar into Python's own, and refuses what JSON cannot hold."""
+    value = value.item() if hasattr(value, "item") else value
+    if not isinstance(value, int | float | str | bool):
+        raise TypeError(
+            f"`{name}` must be an int, a float, a string or a bool. Received: {value!r}"
+        )
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"`{name}` must be finite. Received: {value!r}")
+    return value
+
+
+def typed(name: str, expected: Any, value: Any) -> Any:
+    """Returns `value` as an `expected`, where nothing is lost: 3.0 is an int, 3 is a float."""
+    if expected is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if expected is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if type(value) is not expected:
+        raise ValueError(f"`{name}` must be of type {expected.__name__}. Received: {value!r}")
+    return value
+
+
+def like(name: str, default: Any, value: Any) -> Any:
+    """Gives `value` the type of the builder's default, so that 0 and 0.0 are one value."""
+    value = plain(name, value)
+    return value if default is None else typed(name, type(default), value)
+
+
+def same(value: Any, default: Any) -> bool:
+    """Returns whether they are equal and of one type."""
+    return type(value) is type(default) and value == default
+
+
+def ranges(fields: Mapping[str, Any]) -> None:
+    """Refuses fields of a `RunSpec` whose values are out of range.
+
+    Raises:
+        ValueError: The message names the first.
+    """
+    for name, low in _LEAST.items():
+        if fields[name] < low:
+            raise ValueError(f"`{name} >= {low}` must hold. Received: {fields[name]!r}")
+    for name, known in _WORDS.items():
+        if fields[name] not in known:
+            raise ValueError(registry.unknown(name, fields[name], known))
+    if not fields["learning_rate"] > 0:
+        raise ValueError(f"`learning_rate > 0` must hold. Received: {fields['learning_rate']!r}")
+    if fields["stop_epoch"] > fields["epochs"]:
+        reach = ", ".join(f"{name}={fields[name]!r}" for name in ("stop_epoch", "epochs"))
+        raise ValueError(f"`stop_epoch <= epochs` must hold. Received: {reach}")
+    subset_parts(fields["subset"])
+
+
+def subset_parts(subset: str) -> tuple[int, int]:
+    """Returns (number of parts, which part) of a `subset`; "all" is part 0 of 1.
+
+    Raises:
+        ValueError: If `subset` is neither "all" nor "disjoint:K/I" with 0 <= I < K.
+    """
+    if subset == "all":
+        return 1, 0
+    scheme, _, numbers = subset.partition(":")
+    count, _, part = numbers.partition("/")
+    if scheme == "disjoint" and count.isdecimal() and part.isdecimal() and int(part) < int(count):
+        return int(count), int(part)
+    raise ValueError(f"`subset` must be 'all' or 'disjoint:K/I' with I < K. Received: {subset!r}")
