@@ -1,19 +1,22 @@
 """What the values of a `RunSpec` may be, and the one way each is written."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kerascnn import registry
 
 PHASES = ("search", "confirm", "final", "decompose")
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
-AUGMENTATIONS = ("none", "flip", "shift", "shift+flip")
+SCHEDULES = ("constant", "cosine", "one_cycle")
+AUGMENTATIONS = ("shift", "flip", "rotation", "crop", "cutout")
+BALANCES = ("none", "weights", "sampling")
 
 # Field -> the words it may be.
 _WORDS = {
     "optimizer": OPTIMIZERS,
-    "augmentation": AUGMENTATIONS,
+    "schedule": SCHEDULES,
+    "balance": BALANCES,
     "phase": PHASES,
 }
 # Field -> the least it may be.
@@ -24,6 +27,8 @@ _LEAST = {
     "epochs": 1,
     "batch_size": 1,
     "weight_decay": 0,
+    "label_smoothing": 0,
+    "patience": 0,
     "repeat": 0,
     "seed": 0,
     "stop_epoch": 0,
@@ -64,6 +69,25 @@ def same(value: Any, default: Any) -> bool:
     return type(value) is type(default) and value == default
 
 
+def joined(name: str, value: str, known: Iterable[str]) -> str:
+    """Returns words joined by "+" in the order of `known`; "none" stands for no word.
+
+    "flip+shift" is "shift+flip".
+
+    Raises:
+        ValueError: If a word is unknown, or stands there twice or beside "none".
+    """
+    words = value.split("+")
+    for word in words:
+        if word not in ("none", *known):
+            raise ValueError(registry.unknown(name, word, ("none", *known)))
+        if words.count(word) > 1:
+            raise ValueError(f"`{name}` names {word!r} twice. Received: {value!r}")
+    if "none" in words and len(words) > 1:
+        raise ValueError(f"`{name}` is 'none' or other names, not both. Received: {value!r}")
+    return "+".join(word for word in ("none", *known) if word in words)
+
+
 def ranges(fields: Mapping[str, Any]) -> None:
     """Refuses fields of a `RunSpec` whose values are out of range.
 
@@ -78,6 +102,10 @@ def ranges(fields: Mapping[str, Any]) -> None:
             raise ValueError(registry.unknown(name, fields[name], known))
     if not fields["learning_rate"] > 0:
         raise ValueError(f"`learning_rate > 0` must hold. Received: {fields['learning_rate']!r}")
+    if not fields["label_smoothing"] < 1:
+        raise ValueError(
+            f"`label_smoothing < 1` must hold. Received: {fields['label_smoothing']!r}"
+        )
     if fields["stop_epoch"] > fields["epochs"]:
         reach = ", ".join(f"{name}={fields[name]!r}" for name in ("stop_epoch", "epochs"))
         raise ValueError(f"`stop_epoch <= epochs` must hold. Received: {reach}")

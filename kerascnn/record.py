@@ -26,6 +26,8 @@ class RunRecord:
         spec: What was run.
         status: "finished"; "failed"; or "infeasible": the network cannot be built at this size.
         epoch: Epochs trained.
+        restored: The epoch whose weights were scored and kept, where `RunSpec.patience` went
+            back to one before the last; else 0.
         metrics: Final value by metric name, such as "val_accuracy"; empty unless finished.
         history: One value per epoch by name ("accuracy/train"); None where it was not finite.
         seconds: Wall time of the run; building and compiling count in the first of a batch.
@@ -39,6 +41,7 @@ class RunRecord:
     spec: RunSpec
     status: str = "finished"
     epoch: int = 0
+    restored: int = 0
     metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
     history: Mapping[str, Sequence[float | None]] = dataclasses.field(default_factory=dict)
     seconds: float = 0.0
@@ -53,6 +56,11 @@ class RunRecord:
             raise ValueError(f"`status` must be one of {STATUSES}. Received: {self.status!r}")
         history = {name: [_finite(v) for v in values] for name, values in self.history.items()}
         object.__setattr__(self, "history", history)
+
+    @property
+    def scored_epoch(self) -> int:
+        """The epoch whose weights were scored and kept."""
+        return self.restored or self.epoch
 
     @property
     def reason(self) -> str:

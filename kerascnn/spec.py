@@ -20,7 +20,7 @@ _RUN_FIELDS = ("phase", "subset", "repeat", "seed", "stop_epoch")
 class RunSpec:
     """One training run.
 
-    Three groups of fields: the *configuration* (all up to `augmentation`), *which run* of it
+    Three groups of fields: the *configuration* (all up to `balance`), *which run* of it
     (`phase` to `seed`), and its *reach* (`stop_epoch`).
 
     Attributes:
@@ -38,10 +38,32 @@ class RunSpec:
         epochs: Planned passes over the training images, at least 1.
         batch_size: Images per step, at least 1.
         optimizer: One of `checks.OPTIMIZERS`, with Keras' defaults (sgd: momentum 0.9).
-        learning_rate: Step size, above 0.
+        learning_rate: Step size, above 0; with a schedule, the largest there is.
+        schedule: One of `checks.SCHEDULES`, over the steps of all planned epochs. "cosine" falls
+            from `learning_rate` to 0 (Loshchilov & Hutter, SGDR, ICLR 2017,
+            arxiv.org/abs/1608.03983; without restarts). "one_cycle" rises to it from a 25th over
+            the first 30 % of the steps, then falls to a 10,000th of where it began (Smith &
+            Topin, Super-Convergence, 2018, arxiv.org/abs/1708.07120), both along half a cosine
+            as in fastai and in PyTorch's OneCycleLR; momentum is left as it is.
         weight_decay: Decoupled weight decay per step, times the learning rate; at least 0.
-        augmentation: One of `checks.AUGMENTATIONS`: shifts by up to an eighth of the side, zero
-            filled, and left-right flips.
+        label_smoothing: Share of each label that is spread evenly over all classes, from 0 to
+            below 1 (Szegedy et al., Rethinking the Inception Architecture, CVPR 2016,
+            arxiv.org/abs/1512.00567). In the loss that is trained on alone.
+        augmentation: "none", or some of `checks.AUGMENTATIONS` joined by "+", in any order.
+            Drawn anew for every image and epoch: "shift" by up to an eighth of the side, zero
+            filled; "flip", left to right, half the time; "rotation" by up to 15 degrees either
+            way, bilinear, zero filled; "crop": a region of 64 to 100 % of the area, in the
+            image's proportions, resized back, bilinear; "cutout": a square of half the shorter
+            side set to 0, centred anywhere (DeVries & Taylor, 2017, arxiv.org/abs/1708.04552).
+        patience: Stop once so many epochs have not brought the validation loss below its least,
+            and end, stopped or not, with the weights of the epoch that had it, the first if two
+            had (Prechelt, Early Stopping - But When?, 1998). 0: no stopping, and the weights of
+            the last epoch.
+        balance: One of `checks.BALANCES`, for classes of unequal size. "weights" weighs an
+            image's loss by n / (classes * n_class) of the n images trained on, which is 1 on
+            average (King & Zeng, 2001; scikit-learn's "balanced"). "sampling" shows as many
+            images of every class in an epoch, n in all: those of a small class repeatedly, those
+            of a large one in part, drawn anew for every epoch.
         phase: One of `checks.PHASES`.
         subset: "all", or "disjoint:K/I": part I of K disjoint, stratified training parts.
         repeat: Which of the configuration's runs: 0, 1, ...
@@ -63,8 +85,12 @@ class RunSpec:
     batch_size: int = 64
     optimizer: str = "adam"
     learning_rate: float = 1e-3
+    schedule: str = "constant"
     weight_decay: float = 0.0
+    label_smoothing: float = 0.0
     augmentation: str = "none"
+    patience: int = 0
+    balance: str = "none"
     phase: str = "search"
     subset: str = "all"
     repeat: int = 0
@@ -79,6 +105,8 @@ class RunSpec:
             else:
                 plain = checks.typed(field.name, field.type, checks.plain(field.name, value))
             object.__setattr__(self, field.name, plain)
+        augmentation = checks.joined("augmentation", self.augmentation, checks.AUGMENTATIONS)
+        object.__setattr__(self, "augmentation", augmentation)
         checks.ranges(vars(self))
 
     def configure(self, values: Mapping[str, Value]) -> "RunSpec":
@@ -181,8 +209,12 @@ CONFIGURABLE = (
     "batch_size",
     "optimizer",
     "learning_rate",
+    "schedule",
     "weight_decay",
+    "label_smoothing",
     "augmentation",
+    "patience",
+    "balance",
 )
 _IN_FILE_NAMES = str.maketrans(":/", "--")
 

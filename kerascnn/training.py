@@ -115,6 +115,7 @@ class _Run:
         self._history: dict[str, list[float | None]] = {}
         self._start = time.perf_counter()
         self.parameters = 0
+        self.scored_epoch = 0
 
     def begin(self) -> None:
         self._start = time.perf_counter()
@@ -127,9 +128,11 @@ class _Run:
 
     def end(self, **fields: Any) -> None:
         """Makes the record, hands it to the loggers and leaves it in the run's folder."""
+        epoch = max((len(values) for values in self._history.values()), default=0)
         record = RunRecord(
             spec=self.spec,
-            epoch=max((len(values) for values in self._history.values()), default=0),
+            epoch=epoch,
+            restored=0 if self.scored_epoch == epoch else self.scored_epoch,
             history=self._history,
             seconds=time.perf_counter() - self._start,
             parameters=self.parameters,
@@ -175,8 +178,9 @@ def _train(runs: Sequence[_Run], trainer: str) -> None:
     def on_epoch(i: int, epoch: int, values: Mapping[str, float]) -> None:
         runs[i].epoch(epoch, values)
 
-    def on_end(i: int, model: Any, predict: Any) -> None:
+    def on_end(i: int, model: Any, predict: Any, epoch: int) -> None:
         runs[i].parameters = model.count_params()
+        runs[i].scored_epoch = epoch
         _finish(runs[i], data, model, predict)
         if i + 1 < len(runs):
             runs[i + 1].begin()

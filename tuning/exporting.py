@@ -203,6 +203,7 @@ def _card(study: Study, record: RunRecord, format: str) -> dict[str, Any]:
         "study": study.name,
         "config_id": spec.config_id,
         "run_id": spec.run_id,
+        "epoch": record.scored_epoch,
         "accuracy": accuracy(record),
         "accuracy_part": scored_part(record),
         "status": status(record),

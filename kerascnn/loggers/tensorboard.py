@@ -23,7 +23,7 @@ class EventLogger:
 
     All seeds of a configuration are one session group. Curves keep the names the trainer gives
     them; a value that is not finite is drawn as TensorBoard draws it, a triangle. The final
-    metrics are `metrics/<metric>`, at the last epoch.
+    metrics are `metrics/<metric>`, at the epoch whose weights they are of.
     """
 
     def __init__(self, run_dir: Path, spec: RunSpec, shown: Mapping[str, Value]) -> None:
@@ -50,7 +50,7 @@ class EventLogger:
         # One NaN would make the HParams page's mean over the seeds NaN.
         final = {name: value for name, value in record.metrics.items() if math.isfinite(value)}
         self._file.write(
-            record.epoch,
+            record.scored_epoch,
             [
                 *(events.scalar(f"metrics/{name}", final[name]) for name in sorted(final)),
                 events.session_end(succeeded=record.status == "finished"),

@@ -9,16 +9,20 @@ the learning rate, on the same built and compiled network.
 
 `build(seed)` returns the network of one seed, freshly initialised: images in [0, 1] to
 probabilities, with the layer `logits` before them. `data` is a `Dataset`. The trainer trains on
-the logits with softmax cross-entropy, in the order and with the augmentation that `_order.py`
-draws from (seed, epoch), the last and smaller batch included, and measures validation after
-every epoch.
+the logits with softmax cross-entropy, smoothed and weighted as `_loss.py` does, the last and
+smaller batch included, and measures validation after every epoch. What all trainers share is
+drawn or decided in one place each: the images of an epoch and their order (`_order.py`), how
+they are changed (`_augment.py`), the learning rate of every step (`_schedule.py`), and when a
+run with `patience` stops and which epoch's weights it ends with (`_patience.py`).
 
 `on_epoch(i, epoch, metrics)` is called after epoch `epoch` (1, 2, ...) of run `specs[i]` with
-"accuracy/train" and "loss/train" (running means over the epoch's batches, as trained) and
-"accuracy/validation" and "loss/validation" (float). It may raise `Stop` to end that run.
-`on_end(i, model, predict)` is called once per run that was not given up. Until it returns,
-`model` maps images to probabilities with that run's weights, and `predict(indices)` gives the
-logits, float32 (n, classes), of images of `data`.
+"accuracy/train" and "loss/train" (running means over the epoch's images, the loss as it is
+trained on) and "accuracy/validation" and "loss/validation" (float, plain cross-entropy). It may
+raise `Stop` to end that run.
+`on_end(i, model, predict, epoch)` is called once per run that was not given up. Until it
+returns, `model` maps images to probabilities with that run's weights and statistics as they
+were after epoch `epoch`, the last or the one that `patience` restores, and `predict(indices)`
+gives the logits, float32 (n, classes), of images of `data`.
 """
 
 

@@ -1,4 +1,4 @@
-"""What a run sees and when, drawn from (seed, epoch) alone: the same in every trainer.
+"""Which images a run sees and when, drawn from (seed, epoch) alone: the same in every trainer.
 
 Neither Keras' own shuffling nor its augmentation layers can be reproduced by another trainer or
 backend: the one is a stateful operation of the input pipeline, the other of the graph.
@@ -7,62 +7,53 @@ backend: the one is a stateful operation of the input pipeline, the other of the
 import numpy as np
 import numpy.typing as npt
 
-# Streams of one (seed, epoch), so that asking for one never moves the other.
-_ORDER, _AUGMENTATION = 0, 1
+from kerascnn.spec import RunSpec
+
+# What is drawn for an epoch, each from a stream of its own, so that asking for one never moves
+# another. The position is part of the stream: new ones go to the end.
+_STREAMS = ("order", "shift+flip", "sampling", "rotation", "crop", "cutout")
+
+
+def stream(name: str, seed: int, epoch: int) -> np.random.Generator:
+    """Returns the generator of what `_STREAMS` names, for epoch `epoch` (1, 2, ...) of a run."""
+    return np.random.default_rng([seed, epoch, _STREAMS.index(name)])
+
+
+def order(spec: RunSpec, epoch: int, labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Returns the images of an epoch in their order, as positions among the run's.
+
+    Args:
+        spec: The run's.
+        epoch: 1, 2, ...
+        labels: Of the images the run is trained on, int32 (n,).
+
+    Returns:
+        int64 (n,): each of them once or, with `balance="sampling"`, the classes equally often.
+    """
+    shuffled = permutation(spec.seed, epoch, len(labels))
+    if spec.balance != "sampling":
+        return shuffled
+    return sample(spec.seed, epoch, labels)[shuffled]
 
 
 def permutation(seed: int, epoch: int, count: int) -> npt.NDArray[np.int64]:
     """Returns the order of epoch `epoch` (1, 2, ...): a permutation of range(count)."""
-    return np.random.default_rng([seed, epoch, _ORDER]).permutation(count)
+    return stream("order", seed, epoch).permutation(count)
 
 
-def moves(
-    kind: str, seed: int, epoch: int, count: int, side: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Draws how each of `count` images is moved in an epoch, by its position in the order.
+def sample(seed: int, epoch: int, labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Draws n positions, class by class, as many of every class as of any other, to within one.
 
-    Args:
-        kind: One of `checks.AUGMENTATIONS`.
-        seed: The run's.
-        epoch: 1, 2, ...
-        count: Number of images.
-        side: The shorter side in pixels; shifts reach an eighth of it, at least 1 pixel.
-
-    Returns:
-        (down, right) in pixels, int64 (count, 2), and whether to flip, bool (count,).
+    A class is gone through as often as need be, each pass in an order of its own; so no image
+    comes twice more than another of its class.
     """
-    rng = np.random.default_rng([seed, epoch, _AUGMENTATION])
-    reach = max(1, side // 8)
-    shifts = rng.integers(-reach, reach + 1, (count, 2))
-    flips = rng.random(count) < 0.5
-    chosen = kind.split("+")
-    return (
-        shifts if "shift" in chosen else np.zeros_like(shifts),
-        flips if "flip" in chosen else np.zeros_like(flips),
-    )
-
-
-def move(
-    images: npt.NDArray[np.float32],
-    shifts: npt.NDArray[np.int64],
-    flips: npt.NDArray[np.bool_],
-) -> npt.NDArray[np.float32]:
-    """Returns images (n, height, width, channels) flipped left to right, then shifted.
-
-    What a shift uncovers is 0.
-    """
-    count, height, width, _ = images.shape
-    rows = np.arange(height)[None, :] - shifts[:, :1]
-    columns = np.arange(width)[None, :] - shifts[:, 1:]
-    inside = _within(rows, height)[:, :, None] & _within(columns, width)[:, None, :]
-    columns = np.where(flips[:, None], width - 1 - columns, columns)
-    picked = images[
-        np.arange(count)[:, None, None],
-        rows.clip(0, height - 1)[:, :, None],
-        columns.clip(0, width - 1)[:, None, :],
-    ]
-    return np.asarray(picked * inside[..., None], np.float32)
-
-
-def _within(positions: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.bool_]:
-    return np.asarray((positions >= 0) & (positions < size), np.bool_)
+    rng = stream("sampling", seed, epoch)
+    classes = np.unique(labels)
+    counts = np.full(len(classes), len(labels) // len(classes))
+    counts[rng.permutation(len(classes))[: len(labels) % len(classes)]] += 1
+    drawn = []
+    for label, count in zip(classes, counts, strict=True):
+        members = np.flatnonzero(labels == label)
+        passes = [rng.permutation(members) for _ in range(-(-count // len(members)))]
+        drawn.append(np.concatenate(passes)[:count])
+    return np.concatenate(drawn)

@@ -11,7 +11,9 @@ import numpy.typing as npt
 from kerascnn.checks import subset_parts
 from kerascnn.datasets._arrays import Dataset
 from kerascnn.spec import RunSpec
-from kerascnn.trainers import Stop, _order
+from kerascnn.trainers import Stop, _augment, _loss, _order
+from kerascnn.trainers._optimizer import Optimizer
+from kerascnn.trainers._patience import Patience
 
 # Images per call where no gradient is needed.
 _PREDICT_SIZE = 256
@@ -27,7 +29,7 @@ def train(
     specs: Sequence[RunSpec],
     *,
     on_epoch: Callable[[int, int, Mapping[str, float]], None],
-    on_end: Callable[[int, keras.Model, Callable[[Indices], Logits]], None],
+    on_end: Callable[[int, keras.Model, Callable[[Indices], Logits], int], None],
 ) -> None:
     """Trains `specs` one after another on one compiled network; see the room's contract."""
     network = _Network(build(specs[0].seed), data, specs[0])
@@ -35,10 +37,10 @@ def train(
         if i:
             network.start_over(build(spec.seed), spec)
         try:
-            network.fit(spec, functools.partial(on_epoch, i))
+            epoch = network.fit(spec, functools.partial(on_epoch, i))
         except Stop:
             continue
-        on_end(i, network.model, network.predict)
+        on_end(i, network.model, network.predict, epoch)
 
 
 class _Network:
@@ -47,37 +49,41 @@ class _Network:
     def __init__(self, model: keras.Model, data: Dataset, spec: RunSpec) -> None:
         self.model = model
         self._data = data
-        # No loss is computed from probabilities: the backends clip them differently.
         self._logits = keras.Model(model.inputs[0], model.get_layer("logits").output)
         self._compile(spec)
 
     def _compile(self, spec: RunSpec) -> None:
-        self._optimizer = optimizer(spec)
+        self._settings = _settings(self._data, spec)
+        steps = _steps(self._data, spec)
+        self._optimizer = Optimizer(spec, steps, self._logits.trainable_variables)
         self._logits.compile(
-            optimizer=self._optimizer,
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            optimizer=self._optimizer.keras,
+            loss=_loss.loss(spec),
             metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
             # On a CPU TensorFlow's XLA costs seconds of compiling and saves nothing.
             jit_compile="auto" if keras.backend.backend() == "jax" else False,
         )
-        self._optimizer.build(self._logits.trainable_variables)
-        self._fresh = [np.array(variable) for variable in self._optimizer.variables]
-        self._settings = _settings(spec)
 
     def start_over(self, fresh: keras.Model, spec: RunSpec) -> None:
         """Takes every variable of a freshly initialised model, and a fresh optimizer state."""
         for ours, theirs in zip(self.model.variables, fresh.variables, strict=True):
             ours.assign(theirs)
-        if _settings(spec) != self._settings:
+        if _settings(self._data, spec) != self._settings:
             self._compile(spec)
-        for variable, value in zip(self._optimizer.variables, self._fresh, strict=True):
-            variable.assign(value)
-        self._optimizer.learning_rate = spec.learning_rate
+        self._optimizer.start_over(spec)
 
-    def fit(self, spec: RunSpec, on_epoch: Callable[[int, Mapping[str, float]], None]) -> None:
+    def fit(self, spec: RunSpec, on_epoch: Callable[[int, Mapping[str, float]], None]) -> int:
+        """Trains a run, and returns the epoch that the weights it ends with are of."""
+        patience = Patience(spec.patience)
+        kept: list[np.ndarray] = []
+
         def end_of_epoch(epoch: int, logs: Mapping[str, Any]) -> None:
+            found = self._validate()
             metrics = {"loss/train": logs["loss"], "accuracy/train": logs["accuracy"]}
-            on_epoch(epoch + 1, {**metrics, **self._validate()})
+            on_epoch(epoch + 1, {**metrics, **found})
+            if patience.take(epoch + 1, found["loss/validation"]):
+                kept[:] = [np.array(variable) for variable in self.model.weights]
+            self._logits.stop_training = patience.over
 
         batches = _Batches(self._data, spec)
         self._logits.fit(
@@ -88,6 +94,9 @@ class _Network:
             verbose=0,
             callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=end_of_epoch)],
         )
+        if kept:
+            self.model.set_weights(kept)
+        return patience.epoch
 
     def predict(self, indices: Indices) -> Logits:
         """Returns logits, float32 (n, classes), of the images at `indices`."""
@@ -125,52 +134,49 @@ class _Batches(keras.utils.PyDataset):  # type: ignore[misc]
         super().__init__()
         self._data = data
         self._spec = spec
-        self._indices = data.training(spec.train_size, *subset_parts(spec.subset))
+        self._indices = _training(data, spec)
+        self._labels = data.labels[self._indices]
+        self._weights = _loss.class_weights(spec, self._labels, data.num_classes)
         self._drawn = self._draw(1)
-        self.steps = -(-len(self._indices) // spec.batch_size)
+        self.steps = _steps(data, spec)
 
-    def __getitem__(self, index: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        """Returns images, labels and, if the loss is weighted, weights."""
         epochs, batch = divmod(index, self.steps)
         drawn = self._drawn
         if drawn.epoch != epochs + 1:
             drawn = self._drawn = self._draw(epochs + 1)
         chosen = slice(batch * self._spec.batch_size, (batch + 1) * self._spec.batch_size)
         indices = drawn.order[chosen]
-        images = self._data.pixels(indices)
-        if self._spec.augmentation != "none":
-            images = _order.move(images, drawn.shifts[chosen], drawn.flips[chosen])
-        return images, self._data.labels[indices]
+        images = _augment.apply(self._data.pixels(indices), drawn.changes[chosen])
+        labels = self._data.labels[indices]
+        return (images, labels, *(() if self._weights is None else (self._weights[labels],)))
 
     def _draw(self, epoch: int) -> "_Drawn":
-        count, side = len(self._indices), min(self._data.input_shape[:2])
-        order = _order.permutation(self._spec.seed, epoch, count)
-        moves = _order.moves(self._spec.augmentation, self._spec.seed, epoch, count, side)
-        return _Drawn(epoch, self._indices[order], *moves)
+        spec, shape = self._spec, self._data.input_shape[:2]
+        order = self._indices[_order.order(spec, epoch, self._labels)]
+        changes = _augment.draw(spec.augmentation, spec.seed, epoch, len(order), shape)
+        return _Drawn(epoch, order, changes)
 
 
 class _Drawn(NamedTuple):
-    """One epoch: indices in their order, and how each image is moved."""
+    """One epoch: indices in their order, and how each image is changed."""
 
     epoch: int
     order: Indices
-    shifts: npt.NDArray[np.int64]
-    flips: npt.NDArray[np.bool_]
+    changes: _augment.Changes
 
 
-def optimizer(spec: RunSpec) -> keras.optimizers.Optimizer:
-    """Returns a new Keras optimizer for `spec`, weight decay decoupled."""
-    classes = {
-        "adam": keras.optimizers.Adam,
-        "adamw": keras.optimizers.AdamW,
-        "rmsprop": keras.optimizers.RMSprop,
-        "sgd": keras.optimizers.SGD,
-    }
-    momentum = {"momentum": 0.9} if spec.optimizer == "sgd" else {}
-    return classes[spec.optimizer](
-        learning_rate=spec.learning_rate, weight_decay=spec.weight_decay or None, **momentum
-    )
+def _training(data: Dataset, spec: RunSpec) -> Indices:
+    return data.training(spec.train_size, *subset_parts(spec.subset))
 
 
-def _settings(spec: RunSpec) -> tuple[str, float]:
+def _steps(data: Dataset, spec: RunSpec) -> int:
+    """Returns the steps of an epoch."""
+    return -(-len(_training(data, spec)) // spec.batch_size)
+
+
+def _settings(data: Dataset, spec: RunSpec) -> tuple[object, ...]:
     """What is baked into the compiled step, besides the network."""
-    return spec.optimizer, spec.weight_decay
+    planned = 0 if spec.schedule == "constant" else spec.epochs * _steps(data, spec)
+    return spec.optimizer, spec.weight_decay, spec.label_smoothing, spec.schedule, planned

@@ -112,6 +112,16 @@ def test_tensorboard_writes_the_curves_the_settings_and_the_outcome(tmp_path: Pa
     assert found["metrics/val_loss"] == {2: 1.5}
 
 
+def test_tensorboard_shows_the_outcome_at_the_epoch_it_is_of(tmp_path: Path) -> None:
+    log = _open("tensorboard", tmp_path)
+    for epoch in (1, 2, 3):
+        log.epoch(epoch, POINT)
+    log.close(RunRecord(spec=SPEC, epoch=3, restored=2, metrics={"val_accuracy": 0.25}))
+    found = event_files.scalars(tmp_path)
+    assert list(found["accuracy/validation"]) == [1, 2, 3]
+    assert found["metrics/val_accuracy"] == {2: 0.25}
+
+
 def test_tensorboard_groups_the_seeds_of_a_configuration(tmp_path: Path) -> None:
     specs = [SPEC.repeated(0, "search", repeat) for repeat in range(2)]
     for spec in specs:

@@ -1,5 +1,6 @@
 """The contract of every trainer: our order, every image, and seeds that start over."""
 
+import dataclasses
 import random
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,7 +13,7 @@ from kerascnn import datasets, registry
 from kerascnn.datasets._arrays import Dataset
 from kerascnn.models import cnn, linear, mlp
 from kerascnn.spec import RunSpec
-from kerascnn.trainers import Stop, _order
+from kerascnn.trainers import Stop, _augment, _order, _schedule
 
 SETTINGS: Mapping[str, Any] = {
     "family": "cnn",
@@ -23,7 +24,23 @@ SETTINGS: Mapping[str, Any] = {
     "augmentation": "shift+flip",
     "weight_decay": 1e-3,
 }
-Result = tuple[list[Mapping[str, float]], np.ndarray]
+# What a trainer must start over from, and what it may not share with the run before.
+CHANGES: tuple[Mapping[str, Any], ...] = (
+    {},
+    {"learning_rate": 0.01},
+    {"weight_decay": 0.5},
+    {"optimizer": "sgd"},
+    {"schedule": "cosine"},
+    {"schedule": "cosine", "learning_rate": 0.01},
+    {"schedule": "one_cycle"},
+    {"label_smoothing": 0.2},
+    {"augmentation": "shift+flip+rotation+crop+cutout"},
+    {"balance": "weights"},
+    {"balance": "sampling"},
+    {"patience": 1},
+    {"batch_size": 40, "schedule": "cosine"},
+)
+Result = tuple[list[Mapping[str, float]], np.ndarray, int]
 
 
 @pytest.fixture(params=registry.names("kerascnn.trainers"))
@@ -35,6 +52,24 @@ def train(request: pytest.FixtureRequest) -> Callable[..., None]:
 @pytest.fixture(scope="module")
 def data() -> Dataset:
     return datasets.load("synthetic")
+
+
+@pytest.fixture(scope="module")
+def uneven(data: Dataset) -> Dataset:
+    """Every class of train but the first, and an eighth of that one."""
+    first = data.order[data.labels[data.order] == 0]
+    few = set(first[: len(first) // 8])
+    kept = [i for i in data.order if data.labels[i] or i in few]
+    return dataclasses.replace(data, order=np.array(kept))
+
+
+@pytest.fixture(scope="module")
+def misleading(data: Dataset) -> Dataset:
+    """The better train is learned, the worse validation: its labels are wrong."""
+    labels = data.labels.copy()
+    validation = data.parts["validation"]
+    labels[validation] = (labels[validation] + 1) % data.num_classes
+    return dataclasses.replace(data, labels=labels)
 
 
 def builder(data: Dataset, family: Any = cnn, **settings: Any) -> Callable[[int], keras.Model]:
@@ -49,20 +84,20 @@ def results(
     train: Callable[..., None], data: Dataset, specs: list[RunSpec], **settings: Any
 ) -> dict[int, Result]:
     histories: dict[int, list[Mapping[str, float]]] = {i: [] for i in range(len(specs))}
-    found = {}
+    found: dict[int, Result] = {}
 
     def on_epoch(i: int, epoch: int, metrics: Mapping[str, float]) -> None:
         histories[i].append(metrics)
         assert epoch == len(histories[i])
 
-    def on_end(i: int, model: keras.Model, predict: Callable[..., np.ndarray]) -> None:
+    def on_end(i: int, model: keras.Model, predict: Callable[..., np.ndarray], epoch: int) -> None:
         indices = data.parts["validation"]
         logits = predict(indices)
         probabilities = model.predict(data.pixels(indices), verbose=0)
         shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
         expected = shifted / shifted.sum(axis=1, keepdims=True)
         np.testing.assert_allclose(probabilities, expected, atol=1e-5)
-        found[i] = (histories[i], logits)
+        found[i] = (histories[i], logits, epoch)
 
     settings = {"normalization": "batch", "dropout": 0.3, **settings}
     train(builder(data, **settings), data, specs, on_epoch=on_epoch, on_end=on_end)
@@ -70,7 +105,7 @@ def results(
 
 
 def same(a: Result, b: Result) -> bool:
-    return a[0] == b[0] and np.array_equal(a[1], b[1])
+    return a[0] == b[0] and np.array_equal(a[1], b[1]) and a[2] == b[2]
 
 
 def test_a_run_on_a_reused_program_equals_a_run_alone(
@@ -85,19 +120,19 @@ def test_a_run_on_a_reused_program_equals_a_run_alone(
     assert not same(together[0], together[1])
 
 
-def test_learning_rate_and_weight_decay_may_differ_in_one_call(
-    train: Callable[..., None], data: Dataset
-) -> None:
-    changes = ({}, {"learning_rate": 0.01}, {"weight_decay": 0.5}, {"optimizer": "sgd"})
-    specs = [RunSpec(**{**SETTINGS, **change, "epochs": 1}, seed=1) for change in changes]
-    together = results(train, data, specs)
+@pytest.mark.slow
+def test_settings_may_differ_in_one_call(train: Callable[..., None], uneven: Dataset) -> None:
+    """Whatever the run before was, it leaves nothing behind."""
+    specs = [RunSpec(**{**SETTINGS, **change}, seed=1) for change in CHANGES]
+    together = results(train, uneven, specs, family=mlp)
     for i, spec in enumerate(specs):
-        assert same(together[i], results(train, data, [spec])[0]), changes[i]
+        assert same(together[i], results(train, uneven, [spec], family=mlp)[0]), CHANGES[i]
+        assert i == 0 or not same(together[i], together[0]) or "patience" in CHANGES[i]
 
 
 def test_epochs_metrics_and_their_names(train: Callable[..., None], data: Dataset) -> None:
-    history, logits = results(train, data, [RunSpec(**SETTINGS)])[0]
-    assert len(history) == 2
+    history, logits, epoch = results(train, data, [RunSpec(**SETTINGS)])[0]
+    assert len(history) == epoch == 2
     names = {"accuracy/train", "loss/train", "accuracy/validation", "loss/validation"}
     assert all(set(metrics) == names for metrics in history)
     labels = data.labels[data.parts["validation"]]
@@ -126,33 +161,81 @@ def test_stop_gives_a_run_up_and_goes_on(train: Callable[..., None], data: Datas
         data,
         [RunSpec(**{**SETTINGS, "family": "mlp"}, seed=seed) for seed in range(2)],
         on_epoch=on_epoch,
-        on_end=lambda i, model, predict: ended.append(i),
+        on_end=lambda i, model, predict, epoch: ended.append(i),
     )
     assert ended == [1]
 
 
 def test_a_few_epochs_learn(train: Callable[..., None], data: Dataset) -> None:
     plain = {**SETTINGS, "augmentation": "none", "epochs": 6, "learning_rate": 0.01}
-    history, _ = results(train, data, [RunSpec(**plain)], dropout=0.0)[0]
+    history, *_ = results(train, data, [RunSpec(**plain)], dropout=0.0)[0]
     assert history[-1]["loss/train"] < history[0]["loss/train"] / 2
 
 
-@pytest.mark.parametrize("augmentation", ["none", "shift+flip"])
-def test_every_epoch_is_the_one_drawn_for_it(
-    train: Callable[..., None], data: Dataset, augmentation: str
+@pytest.mark.parametrize("schedule", ["cosine", "one_cycle"])
+def test_the_schedule_is_that_of_the_planned_epochs(
+    train: Callable[..., None], data: Dataset, schedule: str
 ) -> None:
-    """Against softmax regression in NumPy: our order, our moves, the last and smaller batch."""
-    settings = {**SETTINGS, "family": "linear", "optimizer": "sgd", "weight_decay": 0.0}
-    spec = RunSpec(**{**settings, "augmentation": augmentation, "epochs": 3, "learning_rate": 0.1})
-    histories = []
-    train(
-        builder(data, linear),
-        data,
-        [spec],
-        on_epoch=lambda i, epoch, metrics: histories.append(metrics["loss/train"]),
-        on_end=lambda i, model, predict: None,
-    )
-    np.testing.assert_allclose(histories, _by_hand(data, spec), rtol=1e-4)
+    settings = {**SETTINGS, "schedule": schedule, "epochs": 3}
+    specs = [RunSpec(**settings), RunSpec(**settings, stop_epoch=2)]
+    whole, part = results(train, data, specs, family=mlp).values()
+    assert part[0] == whole[0][:2]
+
+
+def test_patience_ends_with_the_epoch_of_the_least_validation_loss(
+    train: Callable[..., None], misleading: Dataset
+) -> None:
+    """Stopped or not; the statistics of batch normalisation with the weights."""
+    settings = {**SETTINGS, "learning_rate": 0.003, "epochs": 6}
+    specs = [RunSpec(**settings, patience=patience) for patience in (0, 2, 6)]
+    whole, stopped, waited = results(train, misleading, specs, family=mlp).values()
+    losses = [metrics["loss/validation"] for metrics in whole[0]]
+    least = losses.index(min(losses)) + 1
+    assert least < 4, losses
+    assert stopped[0] == whole[0][: least + 2]
+    assert waited[0] == whole[0]
+    assert (whole[2], stopped[2], waited[2]) == (6, least, least)
+    then = results(train, misleading, [RunSpec(**settings, stop_epoch=least)], family=mlp)[0]
+    np.testing.assert_array_equal(stopped[1], then[1])
+    np.testing.assert_array_equal(waited[1], then[1])
+    assert not np.array_equal(whole[1], then[1])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"augmentation": "none"},
+        {"augmentation": "shift+flip"},
+        {"augmentation": "rotation+crop+cutout"},
+        {"label_smoothing": 0.3},
+        {"schedule": "cosine"},
+        {"schedule": "one_cycle"},
+        {"balance": "weights", "label_smoothing": 0.1},
+        {"balance": "sampling", "schedule": "cosine"},
+    ],
+    ids=str,
+)
+def test_every_step_is_the_one_drawn_for_it(
+    train: Callable[..., None], uneven: Dataset, settings: Mapping[str, Any]
+) -> None:
+    """Against softmax regression in NumPy: order, changes, loss, rate, the last smaller batch."""
+    plain = {**SETTINGS, "family": "linear", "optimizer": "sgd", "weight_decay": 0.0}
+    plain |= {"epochs": 3, "learning_rate": 0.1}
+    spec = RunSpec(**{**plain, **settings})
+    histories, validation = [], []
+
+    def on_end(i: int, model: keras.Model, predict: Callable[..., np.ndarray], epoch: int) -> None:
+        indices = uneven.parts["validation"]
+        p = _softmax(predict(indices))
+        validation.append(-np.log(p[np.arange(len(p)), uneven.labels[indices]]).mean())
+
+    def on_epoch(i: int, epoch: int, metrics: Mapping[str, float]) -> None:
+        histories.append(metrics)
+
+    train(builder(uneven, linear), uneven, [spec], on_epoch=on_epoch, on_end=on_end)
+    losses = [metrics["loss/train"] for metrics in histories]
+    np.testing.assert_allclose(losses, _by_hand(uneven, spec), rtol=1e-4)
+    np.testing.assert_allclose(histories[-1]["loss/validation"], validation, rtol=1e-5)
 
 
 def _by_hand(data: Dataset, spec: RunSpec) -> list[float]:
@@ -160,50 +243,31 @@ def _by_hand(data: Dataset, spec: RunSpec) -> list[float]:
     parameters = np.vstack([weights, bias]).astype(np.float64)
     velocity, losses = np.zeros_like(parameters), []
     chosen = data.training(spec.train_size)
-    side = min(data.input_shape[:2])
+    labels, classes = data.labels[chosen], data.num_classes
+    counts = np.bincount(labels, minlength=classes)
+    weight = len(labels) / (classes * counts) if spec.balance == "weights" else np.ones(classes)
+    rates = iter(_schedule.rates(spec, -(-len(chosen) // spec.batch_size)))
     for epoch in range(1, spec.epochs + 1):
-        order = chosen[_order.permutation(spec.seed, epoch, len(chosen))]
-        moves = _order.moves(spec.augmentation, spec.seed, epoch, len(chosen), side)
+        order = chosen[_order.order(spec, epoch, labels)]
+        shape = data.input_shape[:2]
+        changes = _augment.draw(spec.augmentation, spec.seed, epoch, len(chosen), shape)
         total = 0.0
         for start in range(0, len(order), spec.batch_size):
             batch = slice(start, start + spec.batch_size)
-            labels = data.labels[order[batch]]
-            images = _order.move(data.pixels(order[batch]), *(each[batch] for each in moves))
+            label = data.labels[order[batch]]
+            images = _augment.apply(data.pixels(order[batch]), changes[batch])
             x = np.hstack([images.reshape(len(images), -1), np.ones((len(images), 1))])
-            z = np.exp(x @ parameters)
-            p = z / z.sum(axis=1, keepdims=True)
-            total -= np.log(p[np.arange(len(p)), labels]).sum()
-            gradient = x.T @ (p - np.eye(data.num_classes)[labels]) / len(p)
-            velocity = 0.9 * velocity - spec.learning_rate * gradient
+            p = _softmax(x @ parameters)
+            target = np.full_like(p, spec.label_smoothing / classes)
+            target[np.arange(len(p)), label] += 1 - spec.label_smoothing
+            total -= (weight[label] * (target * np.log(p)).sum(axis=1)).sum()
+            gradient = x.T @ (weight[label, None] * (p - target)) / len(p)
+            velocity = 0.9 * velocity - next(rates) * gradient
             parameters += velocity
         losses.append(total / len(order))
     return losses
 
 
-def test_order_is_a_permutation_of_seed_and_epoch() -> None:
-    orders = {
-        (seed, epoch): tuple(_order.permutation(seed, epoch, 20))
-        for seed in range(3)
-        for epoch in (1, 2)
-    }
-    assert len(set(orders.values())) == 6
-    assert all(sorted(order) == list(range(20)) for order in orders.values())
-    # Pinned: studies on disk were trained in this order.
-    assert orders[0, 1][:5] == (10, 0, 15, 13, 9)
-
-
-@pytest.mark.parametrize("kind", ["none", "shift", "flip", "shift+flip"])
-def test_moves_are_what_they_are_called(kind: str) -> None:
-    shifts, flips = _order.moves(kind, 1, 1, 500, 16)
-    assert set(shifts.ravel()) == (set(range(-2, 3)) if "shift" in kind else {0})
-    assert bool(flips.any()) == ("flip" in kind)
-
-
-def test_move_shifts_flips_and_fills_with_0() -> None:
-    image = np.arange(1, 7, dtype=np.float32).reshape(1, 2, 3, 1)
-    right = _order.move(image, np.array([[0, 1]]), np.array([False]))
-    assert right[0, :, :, 0].tolist() == [[0, 1, 2], [0, 4, 5]]
-    up = _order.move(image, np.array([[-1, 0]]), np.array([False]))
-    assert up[0, :, :, 0].tolist() == [[4, 5, 6], [0, 0, 0]]
-    flipped = _order.move(image, np.array([[0, 1]]), np.array([True]))
-    assert flipped[0, :, :, 0].tolist() == [[0, 3, 2], [0, 6, 5]]
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    z = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return z / z.sum(axis=1, keepdims=True)

@@ -29,6 +29,24 @@ def test_a_named_default_is_the_same_configuration() -> None:
     assert BASE.configure({"learning_rate": 0.001}).config_id == BASE.config_id
 
 
+def test_later_settings_rename_nothing_and_count_where_they_are_set() -> None:
+    later = {"schedule": "cosine", "label_smoothing": 0.1, "patience": 3, "balance": "weights"}
+    defaults = {name: default_of("cnn", name) for name in later}
+    assert BASE.configure(defaults).config_id == BASE.config_id
+    ids = {BASE.configure({name: value}).config_id for name, value in later.items()}
+    assert len({BASE.config_id, *ids}) == 5
+    assert set(later) <= set(CONFIGURABLE)
+
+
+def test_augmentations_have_one_order() -> None:
+    both = BASE.configure({"augmentation": "flip+shift"})
+    assert both.augmentation == "shift+flip"
+    assert both == BASE.configure({"augmentation": "shift+flip"})
+    assert both.config_id == "bc24b9c7ee4d"
+    every = BASE.configure({"augmentation": "cutout+crop+rotation+flip+shift"})
+    assert every.augmentation == "shift+flip+rotation+crop+cutout"
+
+
 def test_numpy_scalars_and_whole_floats_are_one_value() -> None:
     ids = {BASE.configure({"filters": value}).config_id for value in (24, np.int64(24), 24.0)}
     assert len(ids) == 1
@@ -124,7 +142,17 @@ def test_another_family_drops_the_old_settings() -> None:
         ({"batch_size": -1}, "`batch_size >= 1` must hold"),
         ({"weight_decay": -1}, "`weight_decay >= 0` must hold"),
         ({"optimizer": "adm"}, r"No 'adm' in optimizer\. .*Did you mean 'adam'\?"),
-        ({"augmentation": "spin"}, "Expected one of: none, flip, shift"),
+        ({"augmentation": "spin"}, "Expected one of: none, shift, flip"),
+        ({"augmentation": "shift+flp"}, r"No 'flp' in augmentation\. .*Did you mean 'flip'\?"),
+        ({"augmentation": "flip+flip"}, "`augmentation` names 'flip' twice"),
+        ({"augmentation": "none+flip"}, "`augmentation` is 'none' or other names, not both"),
+        ({"augmentation": ""}, "No '' in augmentation"),
+        ({"schedule": "cosin"}, r"No 'cosin' in schedule\. .*Did you mean 'cosine'\?"),
+        ({"label_smoothing": 1}, "`label_smoothing < 1` must hold. Received: 1.0"),
+        ({"label_smoothing": -0.1}, "`label_smoothing >= 0` must hold. Received: -0.1"),
+        ({"patience": -1}, "`patience >= 0` must hold. Received: -1"),
+        ({"patience": 2.5}, "`patience` must be of type int. Received: 2.5"),
+        ({"balance": "weight"}, r"No 'weight' in balance\. .*Did you mean 'weights'\?"),
         ({"seed": 1}, "No 'seed' in the settings"),
     ],
 )

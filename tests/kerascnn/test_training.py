@@ -128,6 +128,30 @@ def test_too_few_images_fail_a_run(tmp_path: Path) -> None:
     assert "`train_size` must be at most" in record.error
 
 
+EARLIER = """
+import keras
+
+def train(build, data, specs, *, on_epoch, on_end):
+    for i, spec in enumerate(specs):
+        model = build(spec.seed)
+        logits = keras.Model(model.inputs[0], model.get_layer("logits").output)
+        for epoch in (1, 2, 3):
+            on_epoch(i, epoch, {"loss/validation": 1.0})
+        on_end(i, model, lambda indices: logits.predict(data.pixels(indices), verbose=0), 2 + i)
+"""
+
+
+def test_a_record_says_which_epoch_was_restored(tmp_path: Path) -> None:
+    trainer = tmp_path / "earlier.py"
+    trainer.write_text(EARLIER)
+    specs = [SPEC.configure({"patience": 1, "epochs": 5}).repeated(0, "search", i) for i in (0, 1)]
+    records = run(tmp_path, *specs, trainer=str(trainer))
+    assert [record.status for record in records] == ["finished", "finished"]
+    found = [(each.epoch, each.restored, each.scored_epoch) for each in records]
+    assert found == [(3, 2, 2), (3, 0, 3)]  # The second ends with its last epoch.
+    assert training.outbox(tmp_path, specs[0]) == records[0]
+
+
 # The process stops there: what is open closes with it.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_full_disk_is_no_runs_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

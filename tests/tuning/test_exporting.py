@@ -102,6 +102,7 @@ def test_a_fresh_process_writes_and_checks(study: Study) -> None:
     assert opened.class_names == tuple("0123456789")
     assert opened.card["fingerprint"] == record.spec.fingerprint
     assert RunSpec.from_json(opened.card["spec"]) == record.spec
+    assert opened.card["epoch"] == record.scored_epoch
     data = datasets.load("digits")
     answers = exporting.probabilities(opened, data, data.parts["validation"])
     logits = np.load(training.run_dir(study.folder, record.spec) / "logits-validation.npy")
