@@ -60,6 +60,14 @@ SMALL = ("--executor", "serial", "--epochs", "1", "--set", "train_size=100")
         (["search", "--vary", "filters=a:b"], "Expected low:high"),
         (["search", "--vary", "filters=8:16:8", "--set", "filters=8"], "fixed or varied, not both"),
         (["search", "--vary", "optimizer=adam,adm"], "No 'adm' in optimizer"),
+        (
+            ["search", "--balance", "--set", "balance=sampling"],
+            "--balance is short for --set balance=weights. Received also: --set balance=sampling",
+        ),
+        (["train", "mlp", "--patience", "2", "--set", "patience=3"], "--patience is short for"),
+        (["search", "--patience", "2", "--vary", "patience=1,2"], "fixed or varied, not both"),
+        (["search", "--patience", "-1"], "Invalid value for '--patience': -1"),
+        (["search", "--vary", "augmentation=none,shfit"], "No 'shfit' in augm.*'shift'?"),
         (["search", "--trials", "0"], "Invalid value for '--trials': 0"),
         (["search", "--seeds", "x"], "Invalid value for '--seeds': 'x'"),
         (["search", "--workers", "0"], "Invalid value for '--workers': 0"),
@@ -93,6 +101,17 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     assert err.startswith("Error: ")
     assert re.search(message.replace("?", r"\?").replace(". .*", r"\. .*"), err), err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "more",
+    [(), ("--set", "patience=2"), ("--set", "balance=weights", "--set", "learning_rate=0.1")],
+)
+def test_flags_are_short_for_settings(main: Main, more: tuple[str, ...]) -> None:
+    code, _, err = main("train", "mlp", "synthetic", "--patience", "2", "--balance", *SMALL, *more)
+    assert code == 0, err
+    spec = study.find().records()[0].spec
+    assert (spec.patience, spec.balance, spec.train_size) == (2, "weights", 100)
 
 
 def test_debug_shows_the_traceback(main: Main) -> None:

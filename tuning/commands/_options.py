@@ -1,10 +1,11 @@
 """Options that several commands share, and how what is typed becomes values."""
 
+import functools
 import importlib.util
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -22,7 +23,15 @@ STUDY_HELP = "STUDY is a name under ./runs or a path; left out, the study writte
 
 def run_options(command: Function) -> Function:
     """Adds what `search` and `train` have in common."""
-    return _with(_RUN_OPTIONS, worker_options(command))
+
+    @functools.wraps(command)
+    def with_short(
+        *, fixed: tuple[str, ...], patience: int | None, balance: bool, **options: Any
+    ) -> Any:
+        short = {"patience": patience, "balance": "weights" if balance else None}
+        return command(fixed=_with_short(fixed, short), **options)
+
+    return cast(Function, _with(_RUN_OPTIONS, worker_options(with_short)))
 
 
 def worker_options(command: Function) -> Function:
@@ -39,6 +48,21 @@ def _with(options: Sequence[Callable[[Any], Any]], command: Function) -> Functio
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def _with_short(fixed: tuple[str, ...], short: Mapping[str, object]) -> tuple[str, ...]:
+    """Returns `--set` options and those that are short for one, as `--set` options.
+
+    Raises:
+        ValueError: If a short one contradicts another.
+    """
+    for name, value in short.items():
+        text = f"{name}={value}"
+        given = [each for each in fixed if each.partition("=")[0] == name]
+        if value is not None and given not in ([], [text]):
+            raise ValueError(f"--{name} is short for --set {text}. Received also: --set {given[0]}")
+        fixed = fixed if value is None or given else (*fixed, text)
+    return fixed
 
 
 _RUN_OPTIONS = (
@@ -62,6 +86,18 @@ _RUN_OPTIONS = (
         multiple=True,
         metavar="NAME=VALUE",
         help="Fix a setting: --set filters=32.",
+    ),
+    click.option(
+        "--patience",
+        type=click.IntRange(0),
+        help="Stop after this many epochs without a lower validation loss, and keep the weights "
+        "of the lowest: short for --set patience=N.  [default: 0, off]",
+    ),
+    click.option(
+        "--balance",
+        is_flag=True,
+        help="Weigh the loss so that every class counts the same, however many images it has: "
+        "short for --set balance=weights.",
     ),
     click.option(
         "--objective",

@@ -37,7 +37,8 @@ def command(
     """Train one configuration of FAMILY on DATASET, with --seeds runs.
 
     FAMILY and DATASET are as in `search`; DATASET left out: digits. Of several families, one
-    configuration each. The score is of the validation part, or of the test set with --test.
+    configuration each. The score is of the validation part, after the last epoch or, with
+    --patience, the one it went back to; or of the test set with --test.
     """
     from tuning import comparison, launch, plan
     from tuning.commands import _board, _progress, _start
