@@ -1,7 +1,7 @@
 """The two shapes data take: `Images` as an entry reads them, `Dataset` as a run uses them."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -77,13 +77,17 @@ class Dataset:
         """A fixed stratified sample of train, at most 5,000 images: sorted indices."""
         return np.sort(self.order[:PROBE_SIZE])
 
-    def training(self, train_size: int = 0, count: int = 1, part: int = 0) -> npt.NDArray[np.int64]:
+    def training(
+        self, train_size: int = 0, count: int = 1, part: int = 0, *, besides: Sequence[str] = ()
+    ) -> npt.NDArray[np.int64]:
         """Returns the sorted indices to train on: part `part` of `count` disjoint, stratified ones.
 
         Args:
-            train_size: Images in all, before the division; 0: all of train.
+            train_size: Images in all, before the division; 0: all there are.
             count: Number of disjoint parts.
             part: Which of them.
+            besides: Parts of the data that are trained on besides train, unless `train_size`
+                asks for fewer images.
 
         Raises:
             ValueError: If there are fewer images than asked for, or fewer than parts.
@@ -95,6 +99,8 @@ class Dataset:
             )
         # Dealt class by class: a plain stride through `order` may meet one class alone.
         prefix = self.order[: train_size or None]
+        if not train_size:
+            prefix = np.concatenate([prefix, *(self.parts[name] for name in besides)])
         by_class = prefix[np.argsort(self.labels[prefix], kind="stable")]
         chosen = np.sort(by_class[part::count])
         if not len(chosen):

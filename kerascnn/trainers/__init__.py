@@ -17,8 +17,8 @@ run with `patience` stops and which epoch's weights it ends with (`_patience.py`
 
 `on_epoch(i, epoch, metrics)` is called after epoch `epoch` (1, 2, ...) of run `specs[i]` with
 "accuracy/train" and "loss/train" (running means over the epoch's images, the loss as it is
-trained on) and "accuracy/validation" and "loss/validation" (float, plain cross-entropy). It may
-raise `Stop` to end that run.
+trained on) and "accuracy/validation" and "loss/validation" (float, plain cross-entropy; not where
+validation itself is trained on, as final runs do). It may raise `Stop` to end that run.
 `on_end(i, model, predict, epoch)` is called once per run that was not given up. Until it
 returns, `model` maps images to probabilities with that run's weights and statistics as they
 were after epoch `epoch`, the last or the one that `patience` restores, and `predict(indices)`

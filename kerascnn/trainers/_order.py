@@ -19,6 +19,17 @@ def stream(name: str, seed: int, epoch: int) -> np.random.Generator:
     return np.random.default_rng([seed, epoch, _STREAMS.index(name)])
 
 
+def besides_train(spec: RunSpec) -> tuple[str, ...]:
+    """Returns the parts of the data that a run is trained on besides train.
+
+    A final run, which the test set scores, has no other use for the rest; but where `patience`
+    watches the validation loss, these images go on deciding and are not trained on.
+    """
+    if spec.phase != "final":
+        return ()
+    return ("confirmation",) if spec.patience else ("validation", "confirmation")
+
+
 def order(spec: RunSpec, epoch: int, labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
     """Returns the images of an epoch in their order, as positions among the run's.
 

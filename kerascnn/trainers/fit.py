@@ -1,6 +1,7 @@
 """Keras' own `fit`, fed in our order: the reference that faster trainers must agree with."""
 
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -75,13 +76,14 @@ class _Network:
     def fit(self, spec: RunSpec, on_epoch: Callable[[int, Mapping[str, float]], None]) -> int:
         """Trains a run, and returns the epoch that the weights it ends with are of."""
         patience = Patience(spec.patience)
+        trained_on = "validation" in _order.besides_train(spec)
         kept: list[np.ndarray] = []
 
         def end_of_epoch(epoch: int, logs: Mapping[str, Any]) -> None:
-            found = self._validate()
+            found = {} if trained_on else self._validate()
             metrics = {"loss/train": logs["loss"], "accuracy/train": logs["accuracy"]}
             on_epoch(epoch + 1, {**metrics, **found})
-            if patience.take(epoch + 1, found["loss/validation"]):
+            if patience.take(epoch + 1, found.get("loss/validation", math.nan)):
                 kept[:] = [np.array(variable) for variable in self.model.weights]
             self._logits.stop_training = patience.over
 
@@ -168,7 +170,8 @@ class _Drawn(NamedTuple):
 
 
 def _training(data: Dataset, spec: RunSpec) -> Indices:
-    return data.training(spec.train_size, *subset_parts(spec.subset))
+    parts = subset_parts(spec.subset)
+    return data.training(spec.train_size, *parts, besides=_order.besides_train(spec))
 
 
 def _steps(data: Dataset, spec: RunSpec) -> int:

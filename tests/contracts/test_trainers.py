@@ -238,11 +238,31 @@ def test_every_step_is_the_one_drawn_for_it(
     np.testing.assert_allclose(histories[-1]["loss/validation"], validation, rtol=1e-5)
 
 
+@pytest.mark.parametrize("patience", [0, 2])
+def test_a_final_run_is_trained_on_all_but_test(
+    train: Callable[..., None], data: Dataset, patience: int
+) -> None:
+    """Validation too, unless patience watches it; it is then not measured on what it learned."""
+    settings = {**SETTINGS, "family": "linear", "optimizer": "sgd", "weight_decay": 0.0}
+    spec = RunSpec(**{**settings, "train_size": 0, "patience": patience}, phase="final")
+    histories: list[Mapping[str, float]] = []
+    train(
+        builder(data, linear),
+        data,
+        [spec],
+        on_epoch=lambda i, epoch, metrics: histories.append(metrics),
+        on_end=lambda i, model, predict, epoch: None,
+    )
+    losses = [metrics["loss/train"] for metrics in histories]
+    np.testing.assert_allclose(losses, _by_hand(data, spec), rtol=1e-4)
+    assert ("loss/validation" in histories[0]) == bool(patience)
+
+
 def _by_hand(data: Dataset, spec: RunSpec) -> list[float]:
     weights, bias = builder(data, linear)(spec.seed).get_weights()
     parameters = np.vstack([weights, bias]).astype(np.float64)
     velocity, losses = np.zeros_like(parameters), []
-    chosen = data.training(spec.train_size)
+    chosen = data.training(spec.train_size, besides=_order.besides_train(spec))
     labels, classes = data.labels[chosen], data.num_classes
     counts = np.bincount(labels, minlength=classes)
     weight = len(labels) / (classes * counts) if spec.balance == "weights" else np.ones(classes)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kerascnn import datasets
 from kerascnn.datasets import _split
 from kerascnn.datasets._arrays import Dataset
 
@@ -179,6 +180,14 @@ def test_a_training_sample_is_stratified_and_nested() -> None:
     assert (data.labels[large] == 0).sum() == pytest.approx(25, abs=2)
     np.testing.assert_array_equal(data.training(), data.parts["train"])
     assert set(data.probe.tolist()) <= set(data.parts["train"].tolist())
+
+
+def test_other_parts_may_be_trained_on_but_not_beyond_a_sample() -> None:
+    data = datasets.load("synthetic")
+    both = data.training(besides=("validation", "confirmation"))
+    parts = [data.parts[name] for name in ("train", "validation", "confirmation")]
+    np.testing.assert_array_equal(both, np.sort(np.concatenate(parts)))
+    np.testing.assert_array_equal(data.training(50, besides=("validation",)), data.training(50))
 
 
 def test_training_refuses_what_there_is_not() -> None:
