@@ -230,6 +230,8 @@ def test_list_names_every_room(main: Main) -> None:
     _, out, _ = main("list")
     for word in ("vgg16", "digits", "random_search", "processes", "saved_model", "fit"):
         assert word in out
+    assert "\n                   Presets: vgg11, vgg13, vgg16, vgg19\n" in out
+    assert max(len(line) for line in out.splitlines() if "resnet" in line) <= 100
     found = json.loads(main("list", "spaces", "cnn", "--json")[1])
     assert "learning_rate" in found
 

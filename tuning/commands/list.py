@@ -1,6 +1,7 @@
 """Lists what there is to choose from."""
 
 import json
+import textwrap
 
 import click
 
@@ -44,15 +45,28 @@ def command(room: str | None, entry: str | None, as_json: bool) -> None:
 
 
 def _lines(room: str) -> list[str]:
-    entries = [f"  {name:<16} {_about(room, name)}" for name in registry.names(ROOMS[room])]
+    entries = [line for name in registry.names(ROOMS[room]) for line in _entry(room, name)]
     more = ["  PATH.npz, FOLDER  your own images"] if room == "datasets" else []
     return [f"{room}:", *entries, *more]
 
 
+def _entry(room: str, name: str) -> list[str]:
+    """Returns what an entry is and, below it, its presets."""
+    first = f"  {name:<16} {registry.summary(ROOMS[room], name)}"
+    presets = _presets(room, name)
+    below = f"{'Presets:':>27} {', '.join(presets)}"
+    return [first, *(textwrap.wrap(below, 100, subsequent_indent=" " * 28) if presets else ())]
+
+
 def _about(room: str, name: str) -> str:
     text = registry.summary(ROOMS[room], name)
-    presets = registry.constant(ROOMS[room], name, "PRESETS", {}) if room == "families" else {}
+    presets = _presets(room, name)
     return f"{text} Presets: {', '.join(presets)}." if presets else text
+
+
+def _presets(room: str, name: str) -> tuple[str, ...]:
+    found = registry.constant(ROOMS[room], name, "PRESETS", {}) if room == "families" else {}
+    return tuple(found)
 
 
 def _settings(room: str, entry: str) -> dict[str, object]:
