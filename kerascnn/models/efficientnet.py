@@ -4,9 +4,10 @@ Tan & Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Netwo
 https://arxiv.org/abs/1905.11946, table 1; in the form of its published code and of
 keras.applications, whose weights the presets take.
 
-Departures: batch normalization forgets faster (momentum 0.9 for 0.99); the final logits start from
-Glorot's weights; no AutoAugment. The defaults are a quarter of B0's width with one block a stage
-and a stem of stride 1, so that small images survive; the presets are B0 to B7.
+Departures: images are taken from 0 to 1, where keras.applications divides by 255 inside; batch
+normalization forgets faster (momentum 0.9 for 0.99); the final logits start from Glorot's weights;
+no AutoAugment. The defaults are a quarter of B0's width with one block a stage and a stem of
+stride 1, so that small images survive; the presets are B0 to B7.
 """
 
 import math
@@ -117,6 +118,21 @@ def resolution_of(phi: float) -> int:
     return max(1, round(224 * math.pow(1.15, phi)))
 
 
+def channels_of(channels: int, width: float) -> int:
+    """Returns B0's `channels` times `width` as the published code rounds it.
+
+    To the nearest multiple of 8, at least 8, but never down by more than a tenth.
+    """
+    scaled = channels * width
+    rounded = max(8, int(scaled + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * scaled else rounded
+
+
+def blocks_of(blocks: int, depth: float) -> int:
+    """Returns a stage's blocks: B0's `blocks` times `depth`, rounded up."""
+    return math.ceil(depth * blocks)
+
+
 def build(
     input_shape: tuple[int, int, int],
     num_classes: int,
@@ -173,12 +189,12 @@ def build(
     if preprocessing == "imagenet":
         x = layers.Normalization(axis=-1, name="preprocess_norm")(x)
     step = {"kernel_size": 3, "stride": 2 if stem == "imagenet" else 1}
-    x = _convolve(x, "stem_conv", _channels(STEM_CHANNELS, width), activation, **step)
+    x = _convolve(x, "stem_conv", channels_of(STEM_CHANNELS, width), activation, **step)
     blocks = _blocks(width, depth)
     for done, (name, block) in enumerate(blocks.items()):
         rate = stochastic_depth * done / len(blocks)
         x = _block(x, name, *block, squeeze=squeeze, activation=activation, rate=rate)
-    x = _convolve(x, "top_conv", _channels(TOP_CHANNELS, width), activation)
+    x = _convolve(x, "top_conv", channels_of(TOP_CHANNELS, width), activation)
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     x = layers.Dropout(dropout, name="pool_dropout")(x)
     return _layers.classifier(inputs, x, num_classes, name="efficientnet")
@@ -188,18 +204,11 @@ def _blocks(width: float, depth: float) -> dict[str, tuple[int, int, int, int]]:
     """Returns name -> expansion, channels, stride and kernel of every block."""
     blocks = {}
     for stage, (expansion, channels, repeats, stride, side) in enumerate(STAGES, start=1):
-        for block in range(1, math.ceil(depth * repeats) + 1):
+        for block in range(1, blocks_of(repeats, depth) + 1):
             step = stride if block == 1 else 1
             name = f"stage{stage}_block{block}"
-            blocks[name] = (expansion, _channels(channels, width), step, side)
+            blocks[name] = (expansion, channels_of(channels, width), step, side)
     return blocks
-
-
-def _channels(channels: int, width: float) -> int:
-    """Scales and rounds to a multiple of 8, at least 8, and never down by more than a tenth."""
-    scaled = channels * width
-    rounded = max(8, int(scaled + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * scaled else rounded
 
 
 def _block(

@@ -112,38 +112,6 @@ def test_efficientnet(preset: str) -> None:
     assert model.get_layer("pool").input.shape[1] == math.ceil(side / 32)
 
 
-def test_efficientnet_at_sizes_of_ones_own() -> None:
-    """Figures from the paper, section 5.1: alpha 1.2, beta 1.1, gamma 1.15."""
-    assert (efficientnet.width_of(0), efficientnet.depth_of(0)) == (1, 1)
-    assert (efficientnet.width_of(2), efficientnet.depth_of(2)) == pytest.approx((1.21, 1.44))
-    found = [efficientnet.resolution_of(phi) for phi in (-40, -1, 0, 1, 2)]
-    assert found == [1, 195, 224, 258, 296]
-
-
-def test_efficientnet_leaves_branches_out_more_and_more() -> None:
-    model = efficientnet.build((8, 8, 1), 10, depth=0.5, stochastic_depth=0.4)
-    added = {layer.name: layer for layer in model.layers if layer.name.endswith("_drop")}
-    # Ten blocks: 1, 1, 1, 2, 2, 2, 1; at a quarter of the width, stages 1 to 3 have 8, 8, 16.
-    assert {name: pytest.approx(layer.rate) for name, layer in added.items()} == {
-        "stage1_block1_drop": 0.0,
-        "stage4_block2_drop": 0.16,
-        "stage5_block2_drop": 0.24,
-        "stage6_block2_drop": 0.32,
-    }
-    keras.utils.set_random_seed(0)
-    x = np.ones((64, 2, 2, 16), np.float32)
-    y = np.asarray(added["stage6_block2_drop"](x, training=True))
-    kept = y.reshape(64, -1) > 0
-    assert np.array_equal(kept.all(axis=1), kept.any(axis=1))  # A whole image or nothing of it.
-    assert 0 < kept.all(axis=1).sum() < 64
-
-
-def test_efficientnet_without_a_squeeze() -> None:
-    model = efficientnet.build((8, 8, 1), 10, squeeze=0.0)
-    assert not [layer.name for layer in model.layers if "_squeeze" in layer.name]
-    assert trainable(model) < trainable(efficientnet.build((8, 8, 1), 10, squeeze=0.1))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", VGG)
 def test_vgg(preset: str) -> None:
