@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from kerascnn import registry
+from kerascnn import quiet, registry
 
 # Activation -> initial weights of the layer before it. He et al., "Delving Deep into Rectifiers",
 # ICCV 2015, for those that pass one side of 0; Glorot & Bengio, "Understanding the difficulty of
@@ -148,4 +148,5 @@ def classifier(inputs: Any, x: Any, num_classes: int, *, name: str) -> keras.Mod
     """
     x = layers.Dense(num_classes, dtype="float32", name="logits")(x)
     x = layers.Activation("softmax", dtype="float32", name="probabilities")(x)
+    quiet.allow_deep_networks()
     return keras.Model(inputs, x, name=name)

@@ -8,7 +8,8 @@ as Keras does; the zeros around the ImageNet stem are layers of their own, as in
 keras.applications, and the maximum after them sees them whatever the activation. The final
 logits start from Glorot's weights. The presets with bottleneck blocks have a bias in every
 convolution, as in keras.applications, whose weights they take; the normalization after it makes
-it redundant.
+it redundant. Those weights were trained on ImageNet with images in blue, green, red, from 0 to
+255 less each channel's mean, where ours are red, green, blue, from 0 to 1.
 """
 
 from collections.abc import Callable
@@ -60,6 +61,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "resnet44": {"depth": 44, "filters": 16, "stem": "small", "shortcut": "identity"},
     "resnet56": {"depth": 56, "filters": 16, "stem": "small", "shortcut": "identity"},
     "resnet110": {"depth": 110, "filters": 16, "stem": "small", "shortcut": "identity"},
+    "resnet1202": {"depth": 1202, "filters": 16, "stem": "small", "shortcut": "identity"},
 }
 
 

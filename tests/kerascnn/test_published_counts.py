@@ -1,13 +1,14 @@
 """Presets reproduce the published networks; and each family's own rules."""
 
 import math
+import sys
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
-from kerascnn import registry
+from kerascnn import quiet, registry
 from kerascnn.models import alexnet, cnn, efficientnet, lenet, mlp, resnet, vgg
 
 IMAGENET = (224, 224, 3)
@@ -23,6 +24,7 @@ RESNET = {
     "resnet44": (658_586, (32, 32, 3), 10),
     "resnet56": (853_018, (32, 32, 3), 10),
     "resnet110": (1_727_962, (32, 32, 3), 10),
+    "resnet1202": (19_421_274, (32, 32, 3), 10),
 }
 # Preset -> all parameters, and those that are trained without convolution bias, at 224x224x3 and
 # 1000 classes. The first are keras.applications', the second torchvision's.
@@ -122,7 +124,10 @@ def test_vgg(preset: str) -> None:
     assert len(convolutions) + 3 == int(preset.removeprefix("vgg"))
 
 
-@pytest.mark.parametrize("preset", RESNET)
+@pytest.mark.parametrize(
+    "preset",
+    [pytest.param(p, marks=pytest.mark.slow) if p == "resnet1202" else p for p in RESNET],
+)
 def test_resnet(preset: str) -> None:
     count, shape, num_classes = RESNET[preset]
     model = resnet.build(shape, num_classes, **resnet.PRESETS[preset])
@@ -136,6 +141,13 @@ def test_resnet(preset: str) -> None:
     assert len(on_the_path) == int(preset.removeprefix("resnet"))
     before_pool = model.get_layer("pool").input.shape
     assert before_pool == ((None, 7, 7, 512) if shape == IMAGENET else (None, 8, 8, 64))
+
+
+def test_keras_may_walk_the_deepest_resnet_again() -> None:
+    """To load it, say, in a process that has built none: 600 blocks of 7 layers in a row."""
+    sys.setrecursionlimit(1000)
+    quiet.import_keras()
+    assert sys.getrecursionlimit() > 2 * (4 + 600 * 7 + 3)
 
 
 @pytest.mark.slow
