@@ -5,8 +5,10 @@ ICLR 2015, https://arxiv.org/abs/1409.1556, table 1.
 
 Departures from the paper: poolings round up, so that 8x8 images survive five; initial weights
 are He's (section 3.1 starts deep networks from shallow ones). The defaults are narrower and use
-batch normalization and no dropout; the presets are the paper's columns A, B, D and E. Column C,
-with 1x1 convolutions, is left out.
+batch normalization and no dropout; the presets are the paper's columns A, B, D and E. Columns C,
+with 1x1 convolutions, and A-LRN are left out. vgg16 and vgg19 take keras.applications' weights;
+those were trained on ImageNet with images in blue, green, red, from 0 to 255 less each channel's
+mean, where ours are red, green, blue, from 0 to 1.
 """
 
 from typing import Any
