@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from kerascnn import registry
+from tuning import cli
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=20, help="repetitions, interleaved")
     n = parser.parse_args().n
     calls = {"python -c pass": ["-c", "pass"], "--help": ["run.py", "--help"]}
-    for name in registry.names("tuning.commands"):
+    for name in cli.names():
         calls[f"{name} --help"] = ["run.py", name, "--help"]
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(n):

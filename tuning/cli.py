@@ -14,20 +14,25 @@ class Commands(click.Group):
     """Finds a command by its file, and imports only that one."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(registry.names(_COMMANDS))
+        return names()
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in registry.names(_COMMANDS):
+        if name not in names():
             return None
-        command: click.Command = registry.load(_COMMANDS, name).command
+        command: click.Command = registry.load(_COMMANDS, name.replace("-", "_")).command
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in registry.names(_COMMANDS) and not args[0].startswith("-"):
-            raise ValueError(registry.unknown("commands", args[0], registry.names(_COMMANDS)))
+        if args and args[0] not in names() and not args[0].startswith("-"):
+            raise ValueError(registry.unknown("commands", args[0], names()))
         return super().resolve_command(ctx, args)
+
+
+def names() -> list[str]:
+    """Returns the commands as they are typed: `import-tuner` lies in `import_tuner.py`."""
+    return [name.replace("_", "-") for name in registry.names(_COMMANDS)]
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
