@@ -40,8 +40,8 @@ class Row:
         sd: Standard deviation between runs.
         sd_interval: Its 95 % interval.
         sd_floor: What independent errors alone would give (accuracy and top5).
-        parameters: Weights and statistics of the network.
-        seconds: Mean time of a run.
+        parameters: Weights and statistics of the network; None: unknown.
+        seconds: Mean time of a run; None: unknown.
         in_best_set: Whether it cannot be told from the best; None below five seeds.
     """
 
@@ -59,8 +59,8 @@ class Row:
     sd: float | None
     sd_interval: Interval | None
     sd_floor: float | None
-    parameters: int
-    seconds: float
+    parameters: int | None
+    seconds: float | None
     in_best_set: bool | None
 
 
@@ -77,6 +77,7 @@ class Board:
         undecided: How many others cannot be told from the leader, of those that are ranked; None
             with one seed.
         failures: Why runs failed: the last line of the first error of each configuration.
+        imported: Where the runs came from, if they are another tool's trials; else None.
     """
 
     study: str
@@ -85,6 +86,7 @@ class Board:
     rows: tuple[Row, ...]
     undecided: int | None
     failures: Mapping[str, str]
+    imported: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Returns what `compare --json` prints."""
@@ -95,6 +97,7 @@ class Board:
             "study": self.study,
             "metric": self.metric,
             "split": self.split,
+            "imported": self.imported,
             "configurations": rows,
             "pairs": [],
         }
@@ -180,7 +183,7 @@ def ranked(rows: Sequence[Row], name: str) -> list[Row]:
 def _rank(row: Row, maximize: bool) -> tuple[bool, int, float, int]:
     mean = 0.0 if row.mean is None else row.mean
     behind = -row.epochs if row.stopped_early else -sys.maxsize
-    return row.mean is None, behind, -mean if maximize else mean, row.parameters
+    return row.mean is None, behind, -mean if maximize else mean, row.parameters or 0
 
 
 def row_of(study: Study, runs: Sequence[RunRecord], part: str, name: str) -> Row:
@@ -214,8 +217,8 @@ def row_of(study: Study, runs: Sequence[RunRecord], part: str, name: str) -> Row
         sd_floor=measures.sd_floor(scores)
         if scores is not None and name in ("accuracy", "top5")
         else None,
-        parameters=max(run.parameters for run in runs),
-        seconds=float(np.mean([run.seconds for run in runs])),
+        parameters=max(run.parameters for run in runs) or None,
+        seconds=float(np.mean([run.seconds for run in runs])) or None,
         in_best_set=None,
     )
 
@@ -239,6 +242,8 @@ def scores_of(
 
 
 def _shown(study: Study, run: RunRecord) -> dict[str, Value]:
+    if study.imported is not None:  # What is not in a point was inactive: it has no value.
+        return dict(run.point)
     asked = run.point
     names = [n for n in study.spec.varied(asked) or asked if n not in ("family", "code")]
     known = settings(run.spec.family)  # A baseline may be of a family that was not searched.
@@ -269,4 +274,5 @@ def _with_best_set(
         rows=tuple(rows),
         undecided=undecided,
         failures=failures,
+        imported=study.imported,
     )

@@ -56,6 +56,11 @@ def export(
         RuntimeError: If the export does not give the recorded probabilities. Nothing is left.
     """
     registry.source_file(_ROOM, format)
+    if study.imported is not None:
+        raise ValueError(
+            f"{study.folder} was imported from {study.imported['format']}: it holds no network "
+            "to export."
+        )
     path = Path(path)
     if os.path.lexists(path):
         raise FileExistsError(f"{path} exists, and exports are not overwritten. Try another --to.")

@@ -78,6 +78,12 @@ class Study:
     def name(self) -> str:
         return self.folder.name
 
+    @property
+    def imported(self) -> dict[str, Any] | None:
+        """Where another tool's trials came from, if the study is made of these; else None."""
+        found: dict[str, Any] | None = self.about.get("imported")
+        return found
+
     def records(self) -> list[RunRecord]:
         """Returns one record a run, the one that went furthest, in the order they ended."""
         longest: dict[str, RunRecord] = {}
@@ -102,6 +108,11 @@ def create(folder: Path, spec: SearchSpec, about: Mapping[str, Any]) -> Study:
     """
     if (folder / "study.json").exists():
         study = Study(folder)
+        if study.imported is not None:
+            raise ValueError(
+                f"{folder} was imported from {study.imported['format']}: "
+                "nothing can be trained in it."
+            )
         if changes := differences(study.spec, spec):
             raise ValueError(f"{folder} holds another study: {'; '.join(changes)}.")
         return study

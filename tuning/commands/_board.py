@@ -59,13 +59,15 @@ def table(rows: Sequence["Row"], metric: str, more: Mapping[str, Callable[["Row"
 
 
 def next_steps(study: Study) -> str:
-    """Returns where the study lies and the three commands to type next."""
+    """Returns where the study lies and the commands to type next."""
     program, name = _options.program(), _options.named(study)
-    return (
-        f"\nThe study lies in {study.folder}. Next:\n"
-        f"  {program} dashboard {name}\n"
-        f"  {program} compare {name}\n"
-        f"  {program} export {name} --to model"
+    commands = [f"dashboard {name}", f"compare {name}"]
+    if study.spec.oracle:
+        commands.append(f"confirm {name}")
+    if study.imported is None:
+        commands.append(f"export {name} --to model")
+    return f"\nThe study lies in {study.folder}. Next:" + "".join(
+        f"\n  {program} {command}" for command in commands
     )
 
 
@@ -104,8 +106,8 @@ def _cells(row: "Row") -> list[str]:
         interval(row.interval_new_data),
         interval(row.interval_seeds),
         "" if row.sd is None else f"{row.sd:.4f}",
-        f"{row.parameters:,}",
-        f"{row.seconds:.1f}",
+        "" if row.parameters is None else f"{row.parameters:,}",
+        "" if row.seconds is None else f"{row.seconds:.1f}",
     ]
 
 
@@ -125,6 +127,11 @@ def _short(value: object) -> str:
 
 def _verdict(board: "Board") -> str:
     """One line: what the seeds tell apart, and what to do next."""
+    if board.imported is not None:
+        return (
+            f"Imported from {board.imported['format']}: a run is one trial's best epoch, the mean "
+            "over executions that are not counted. That is optimistic, and tells nothing apart."
+        )
     ranked = [row for row in board.rows if row.mean is not None and not row.stopped_early]
     if not ranked:
         return "No configuration was trained to its planned length yet: these are on their way."

@@ -123,10 +123,9 @@ def directions(shown: Study, address: str) -> list[str]:
     """
     records = shown.records()
     chosen, leading = run_filter(shown.spec, records)
-    lines = [
-        f"TensorBoard: {_page(address, 'timeseries', chosen)}",
-        f"Mean and band over the seeds: {_page(address, 'custom_scalars', chosen)}",
-    ]
+    lines = [f"TensorBoard: {_page(address, 'timeseries', chosen)}"]
+    if shown.imported is None:  # Another tool's trials have no curves.
+        lines.append(f"Mean and band over the seeds: {_page(address, 'custom_scalars', chosen)}")
     if not records:
         lines.append("No run has ended yet: the pages fill as the search goes on.")
     if chosen:
