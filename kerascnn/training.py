@@ -172,7 +172,7 @@ def _train(runs: Sequence[_Run], trainer: str) -> None:
                 model = family.build(data.input_shape, data.num_classes, **first.hyperparameters)
             except ValueError as error:
                 raise _InfeasibleError(str(error)) from None
-        _check(model, first.family)
+        check_ending(model, first.family)
         return model
 
     def on_epoch(i: int, epoch: int, values: Mapping[str, float]) -> None:
@@ -224,7 +224,12 @@ def save_array(path: Path, array: Any) -> None:
     write_file(path, content.getvalue())
 
 
-def _check(model: Any, family: str) -> None:
+def check_ending(model: Any, family: str) -> None:
+    """Refuses the network of a family that does not end as the room's contract says.
+
+    Raises:
+        TypeError: If its last layers are not `logits` and `probabilities`.
+    """
     last = [layer.name for layer in model.layers[-2:]]
     if last != ["logits", "probabilities"]:
         raise TypeError(

@@ -3,10 +3,11 @@
 import re
 import runpy
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tuning import cli, comparison, study
+from tuning import cli, comparison, from_keras_tuner, study
 
 ROOT = Path(__file__).parents[1]
 
@@ -38,18 +39,33 @@ def test_my_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
+def test_stock_keras_tuner(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main = runpy.run_path(str(ROOT / "examples/stock_keras_tuner.py"))["main"]
+    main("linear", max_epochs=2, directory="theirs")
+    best, *settings = capsys.readouterr().out.splitlines()
+    assert best.startswith("val_accuracy 0.")
+    assert "  learning_rate = " in "\n".join(settings)
+    found, new = from_keras_tuner.import_project("theirs")
+    assert new
+    assert any(f"{row.mean:.4f}" in best for row in comparison.compare(found).rows)
+
+
+@pytest.mark.slow
 def test_the_readme_s_python(capsys: pytest.CaptureFixture[str]) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    search, load = sorted(blocks, key=lambda text: "launch.search" not in text)
+    search, load, tuner = sorted(
+        blocks, key=lambda text: ("launch.search" not in text, "keras_tuner" in text)
+    )
     exec(compile(search.replace("trials=4", "trials=2"), "README.md", "exec"), {})
     assert len(capsys.readouterr().out.splitlines()) == 2
     exec(compile(load, "README.md", "exec"), {})
     assert "dtype=string" in capsys.readouterr().out
+    names: dict[str, Any] = {}
+    exec(compile(tuner, "README.md", "exec"), names)
+    assert "learning_rate" in names["tuner"].oracle.get_space().values
 
 
 def test_every_command_the_readme_names_exists() -> None:
-    from kerascnn import registry
-
-    named = re.findall(r"python run\.py (\w+)", (ROOT / "README.md").read_text())
+    named = re.findall(r"python run\.py ([\w-]+)", (ROOT / "README.md").read_text())
     assert named
-    assert set(named) <= set(registry.names("tuning.commands"))
+    assert set(named) <= set(cli.names())

@@ -1,7 +1,7 @@
-"""Adapts the oracles of Keras Tuner to adopt, ask and tell.
+"""Adapts the oracles of Keras Tuner to adopt, ask and tell, and translates spaces into its terms.
 
-The only module that knows Keras Tuner. Its oracles expect to own a project folder, worker ids
-and retries; ours keep none of these and write no files.
+The only module that knows its oracles and hyperparameters. Its oracles expect to own a project
+folder, worker ids and retries; ours keep none of these and write no files.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from kerascnn.spec import Value
 from tuning import space as spaces
 from tuning.oracles import Ask
-from tuning.space import Choice, Float, Int, Space
+from tuning.space import Domain, Float, Int, Space
 
 # Draws of an already tried point before an untried one is searched for.
 _COLLISIONS = 50
@@ -253,18 +253,32 @@ def hyperparameters(space: Space) -> keras_tuner.HyperParameters:
     """Translates a space into Keras Tuner's own terms."""
     hp = keras_tuner.HyperParameters()
     for name, domain in space.items():
-        if isinstance(domain, Int):
-            hp.Int(name, domain.low, domain.high, domain.step)
-        elif isinstance(domain, Float):
-            sampling = "log" if domain.log else "linear"
-            hp.Float(name, domain.low, domain.high, sampling=sampling)
-        elif len(domain.values) == 2 and all(type(value) is bool for value in domain.values):
-            hp.Boolean(name)  # As a Choice they would become 0 and 1.
-        elif isinstance(domain, Choice) and len(domain.values) > 1:
-            hp.Choice(name, list(domain.values))
-        else:
-            hp.Fixed(name, domain.values[0])
+        register(hp, name, domain)
     return hp
+
+
+def register(
+    hp: keras_tuner.HyperParameters, name: str, domain: Domain, default: Value | None = None
+) -> Any:
+    """Registers a setting in `hp` and returns its value there; None where `hp` holds it inactive.
+
+    Args:
+        hp: The hyperparameters of a trial, or of a search.
+        name: The setting.
+        domain: Its values.
+        default: The one of them to begin with; None: the first.
+    """
+    first = {} if default is None else {"default": default}
+    if isinstance(domain, Int):
+        return hp.Int(name, domain.low, domain.high, domain.step, **first)
+    if isinstance(domain, Float):
+        sampling = "log" if domain.log else "linear"
+        return hp.Float(name, domain.low, domain.high, sampling=sampling, **first)
+    if len(domain.values) == 2 and all(type(value) is bool for value in domain.values):
+        return hp.Boolean(name, **first)  # As a Choice they would become 0 and 1.
+    if len(domain.values) > 1:
+        return hp.Choice(name, list(domain.values), **first)
+    return hp.Fixed(name, domain.values[0])
 
 
 def _key(values: Mapping[str, Value], space: Space) -> tuple[Value, ...]:
