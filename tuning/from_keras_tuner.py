@@ -88,7 +88,7 @@ def _spec(project: Project, trials: Sequence[KerasTunerTrial], objective: str) -
         objective=objective,
         backend="",
         trainer="",
-        trials=len(trials),
+        trials=sum(trial.parent is None for trial in trials) or 1,  # Promotions do not count.
         seeds=1,
     )
 

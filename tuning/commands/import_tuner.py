@@ -53,6 +53,6 @@ def _told(study: "Study", new: bool) -> list[str]:
         counts = ", ".join(f"{n} {status.lower()}" for status, n in about["left_out"].items())
         lines.append(f"Left out, as they did not end: {counts}.")
     for file, reason in about["damaged"].items():
-        kept = "its space is read from the trials" if file == "oracle.json" else "it is left out"
+        kept = "its space is read from the trials" if file == "oracle.json" else "left out"
         lines.append(f"{file} is damaged, and {kept}: {reason}.")
     return lines
