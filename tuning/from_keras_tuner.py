@@ -23,8 +23,9 @@ from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec, Value
 from tuning import keras_tuner_metrics, keras_tuner_project, study, summary
 from tuning.keras_tuner_project import KerasTunerTrial, Project
+from tuning.search_spec import SearchSpec
 from tuning.space import Float
-from tuning.study import SearchSpec, Study
+from tuning.study import Study
 
 _FAILED = ("FAILED", "INVALID")
 
@@ -116,6 +117,7 @@ def _lines(
         run = run.repeated(spec.seed, "search", repeat)
         asked[trial.name] = number, run
         ask = {"trial": number, "point": point, "epochs": stop, "parent": parent}
+        ask |= {"told": 0, "new": parent is None}
         yield ask, _record(run, trial, number, point, spec.objective)
 
 

@@ -9,9 +9,9 @@ import keras_tuner
 
 from kerascnn import quiet, registry, training
 from kerascnn.spec import CONFIGURABLE, RunSpec, Value, default_of
-from kerascnn.trainers import fit
-from tuning import plan
+from kerascnn.trainers._optimizer import Optimizer
 from tuning.oracles import _keras_tuner
+from tuning.searchable import space_of
 from tuning.space import Domain, Space
 
 # The training settings that Keras' own `compile` and `fit` can honour.
@@ -48,7 +48,7 @@ def hypermodel(
     base = RunSpec(family=family, dataset="").configure(fixed)
     space = {
         name: domain
-        for name, domain in plan.space_of(family, fixed, vary).items()
+        for name, domain in space_of(family, fixed, vary).items()
         if name not in CONFIGURABLE or name in HONOURED
     }
     return FamilyModel(base, space, shape, int(num_classes))
@@ -93,14 +93,13 @@ class FamilyModel(keras_tuner.HyperModel):  # type: ignore[misc]
             raise keras_tuner.errors.FailedTrialError(str(error)) from None
         training.check_ending(model, spec.family)
         model.compile(
-            optimizer=fit.optimizer(spec),
+            # Built at once: a trial that Hyperband promotes would go on without its state.
+            optimizer=Optimizer(spec, 1, model.trainable_variables).keras,
             loss="sparse_categorical_crossentropy",
             metrics=["accuracy"],
             # As in our trainers: TensorFlow's XLA costs seconds of compiling for every trial.
             jit_compile="auto" if keras.backend.backend() == "jax" else False,
         )
-        # Otherwise a trial that Hyperband promotes would go on without its optimizer's state.
-        model.optimizer.build(model.trainable_variables)
         return model
 
     def fit(

@@ -102,8 +102,8 @@ def new_data_interval(scores: Array, confidence: float = 0.95) -> Interval | Non
         confidence: Nominal coverage.
 
     The second of `standard_errors` with Satterthwaite's degrees of freedom, and never narrower
-    than the seeds' interval: where seeds are the larger part, and at two runs nearly always,
-    Satterthwaite's alone is, and covers as little as 93 % at three runs. So bounded it covered
+    than the seeds' interval, as Satterthwaite's alone is where seeds are the larger part, and then
+    covers as little as 93 % at three runs. So bounded it covered
     94.5 to 96.2 % in simulated studies of 3 to 10 runs, normal and right-or-wrong, over ratios of
     run, image and interaction variance; up to 98 % at two runs. None for fewer than two runs or
     images, or where nothing varies.
@@ -227,6 +227,9 @@ def best_set(groups: Sequence[Values], *, maximize: bool = True, alpha: float = 
 
     A group is out if another beats it by a one-sided Welch test at alpha / (groups - 1), which
     holds although the leader is picked from the same data. A group of one run is never out.
+    Welch's test is approximate: of ten configurations with equal means the best is held 94.4 % of
+    the time or more from five runs on, and 91.8 % at three, if it varies a tenth as much as all
+    others; 96 % and more if all vary alike.
     """
     signed = [np.asarray(group, np.float64) * (1 if maximize else -1) for group in groups]
     beaten = _beats(signed, alpha / max(1, len(groups) - 1))

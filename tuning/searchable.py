@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from kerascnn import registry
-from kerascnn.spec import RunSpec, Value, default_of, settings
+from kerascnn.spec import RunSpec, Value, default_of, settings, value_of
 from tuning import space as spaces
 from tuning.space import Space
 from tuning.spaces import _training
@@ -35,9 +35,8 @@ def space_of(
         if isinstance(domain, str):
             domain = spaces.parse(domain, default_of(family, name))
         space[name] = domain
-    chosen = {name: domain for name, domain in space.items() if name not in fixed}
-    _check(RunSpec(family=family, dataset=""), chosen)
-    return chosen
+    base, kept = RunSpec(family=family, dataset=""), [name for name in space if name not in fixed]
+    return {name: _checked(base, name, space[name]) for name in kept}
 
 
 def preset_of(family: str, preset: str | None) -> dict[str, Value]:
@@ -54,8 +53,7 @@ def preset_of(family: str, preset: str | None) -> dict[str, Value]:
     return dict(known[preset])
 
 
-def _check(base: RunSpec, space: Space) -> None:
-    """Refuses a domain with an end that the setting cannot take, before anything is trained."""
-    for name, domain in space.items():
-        for value in spaces.ends(domain):
-            base.configure({name: value})
+def _checked(base: RunSpec, name: str, domain: spaces.Domain) -> spaces.Domain:
+    """Refuses a domain with an end that the setting cannot take, and writes choices as runs do."""
+    ends = [value_of(base.configure({name: value}), name) for value in spaces.ends(domain)]
+    return spaces.Choice(*ends) if isinstance(domain, spaces.Choice) else domain

@@ -7,7 +7,7 @@ import pytest
 import tuning
 from kerascnn import registry
 from kerascnn.spec import CONFIGURABLE, default_of, settings
-from tuning import into_keras_tuner, plan
+from tuning import into_keras_tuner, searchable
 from tuning.oracles import _keras_tuner
 
 FAMILIES = registry.names("kerascnn.models")
@@ -36,14 +36,14 @@ def test_the_defaults_are_the_familys(built) -> None:  # type: ignore[no-untyped
 def test_every_hyperparameter_is_a_setting_it_honours(built) -> None:  # type: ignore[no-untyped-def]
     family, hp, _ = built
     ignored = set(CONFIGURABLE) - set(into_keras_tuner.HONOURED)
-    assert {each.name for each in hp.space} == set(plan.space_of(family, {}, {})) - ignored
+    assert {each.name for each in hp.space} == set(searchable.space_of(family, {}, {})) - ignored
     assert set(hp.values) <= set(settings(family))
 
 
 def test_values_are_those_of_the_space(built) -> None:  # type: ignore[no-untyped-def]
     """What a Keras Tuner oracle draws here is what one of ours draws there."""
     family, hp, _ = built
-    space = plan.space_of(family, {}, {})
+    space = searchable.space_of(family, {}, {})
     theirs = {each.name: each for each in _keras_tuner.hyperparameters(space).space}
     for each in hp.space:
         assert {type(value) for value in each.values} <= KINDS[type(each).__name__], each.name

@@ -117,11 +117,20 @@ def test_equal_on_new_data_is_not_called_different(runs: int) -> None:
     ],
 )
 def test_the_best_set_holds_the_best(means: list[float], sds: list[float], runs: int) -> None:
-    """At least 95 %, of the first, which is (one of) the best. By the union bound the truth is
-    more, 96.7 to 100 % in the specification; if it were 95 %, this would fail every other time."""
+    """At least 95 %, of the first, which is (one of) the best. The truth is 95.8 % in the last case
+    and 96 to 100 % in the others, so that the last fails by chance with odds of 5 %, once for
+    all."""
     rng = np.random.default_rng([5, runs, int(10 * sds[0])])
     values = rng.normal(means, sds, (2000, runs, 10)).transpose(0, 2, 1)
     assert np.mean([measures.best_set(list(study))[0] for study in values]) >= 0.95
+
+
+def test_the_best_set_where_it_holds_least() -> None:
+    """The best varies least and is no better: 94.4 % measured over 10,000 studies, of which 4,000
+    have a standard error of .36 %; under 93 % has odds of 1e-4."""
+    rng = np.random.default_rng(7)
+    values = rng.normal(0, [1.0, *[3.0] * 9], (4000, 5, 10)).transpose(0, 2, 1)
+    assert np.mean([measures.best_set(list(study))[0] for study in values]) >= 0.93
 
 
 def gaussian_truths(run: float, interaction: float) -> dict[str, tuple[float, float]]:

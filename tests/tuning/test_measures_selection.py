@@ -16,8 +16,7 @@ def test_a14_the_best_of_n() -> None:
     assert selection.expected_best(V, 5) == pytest.approx(5, abs=EXACT)
     assert selection.expected_best(V, 2, replacement=True) == pytest.approx(3.8, abs=EXACT)
     assert selection.expected_best(V, 1, replacement=True) == pytest.approx(3, abs=EXACT)
-    # 14365 / 3125, of which the specification gives four digits.
-    assert selection.expected_best(V, 5, replacement=True) == pytest.approx(4.584, abs=5e-4)
+    assert selection.expected_best(V, 5, replacement=True) == pytest.approx(4.584, abs=EXACT)
 
 
 def test_a14_of_uniform_values() -> None:

@@ -36,6 +36,13 @@ def test_fixed_settings_leave_the_space_and_varied_ones_join_it() -> None:
     assert set(space) == (set(cnn.SPACE) - {"filters"}) | {"growth"}
 
 
+def test_choices_are_written_as_runs_write_them() -> None:
+    """Or the HParams page, which lists the choices, would hide the runs."""
+    vary = {"augmentation": "none,flip+shift,shift+flip"}
+    space = searchable.space_of("cnn", {}, vary)
+    assert space["augmentation"] == Choice("none", "shift+flip")
+
+
 def test_a_family_of_ones_own_brings_its_space() -> None:
     Path("own.py").write_text(OWN)
     space = searchable.space_of("own.py", {}, {})

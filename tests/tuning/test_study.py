@@ -113,6 +113,8 @@ def test_default_names_are_readable_and_reach_does_not_count() -> None:
     # Pinned: a setting that comes later, at its default, must not give studies another name.
     assert name == "cnn-digits-b25f"
     assert study.default_name(dataclasses.replace(SPEC, trials=50, seeds=5)) == name
+    scheduled = SPEC.base.configure({"schedule": "cosine"})
+    assert study.default_name(dataclasses.replace(SPEC, base=scheduled)) != name
     base = dataclasses.replace(SPEC.base, dataset="/data/my photos")
     assert study.default_name(dataclasses.replace(SPEC, base=base)).startswith("cnn-my_photos-")
 
