@@ -29,17 +29,41 @@ class Difference:
 
     Attributes:
         value: a minus b.
-        t: In standard errors.
+        error: Its standard error.
+        t: The value in standard errors.
         df: Degrees of freedom.
         p: Two-sided.
         interval: At the asked confidence.
     """
 
     value: float
+    error: float | None = None
     t: float | None = None
     df: float | None = None
     p: float | None = None
     interval: Interval | None = None
+
+    def at(self, confidence: float) -> Interval | None:
+        """Returns the interval at another confidence."""
+        if self.error is None or self.df is None:
+            return None
+        half = t_quantile(confidence, self.df) * self.error
+        return self.value - half, self.value + half
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Marginals:
+    """What the difference for new data needs of scores (runs, images), in far less memory.
+
+    Attributes:
+        by_run: Mean score of each run, (runs,).
+        by_image: Mean score of each image, (images,).
+        error: MS_error, what rows and columns leave over; 0 for one run or one image.
+    """
+
+    by_run: Array
+    by_image: Array
+    error: float
 
 
 def welch(a: Values, b: Values, confidence: float = 0.95) -> Difference:
@@ -102,21 +126,41 @@ def new_data(a: Array, b: Array, confidence: float = 0.95) -> Difference:
     Raises:
         ValueError: If the images differ in number.
     """
-    images = a.shape[1]
-    if b.shape[1] != images:
-        raise ValueError(f"Both need the same images. Received: {images} and {b.shape[1]}")
-    seeds = welch(a.mean(axis=1), b.mean(axis=1), confidence)
-    if min(len(a), len(b), images) < 2:
-        return seeds
-    (run_a, rest_a), (run_b, rest_b) = _shares(a), _shares(b)
-    between = float((a.mean(axis=0) - b.mean(axis=0)).var(ddof=1)) / images
+    left, right = marginals(a), marginals(b)
+    seeds = welch(left.by_run, right.by_run, confidence)
+    images = for_images(left, right, confidence)
+    return seeds if images is None else max(seeds, images, key=_width)
+
+
+def marginals(scores: Array) -> Marginals:
+    """Returns what `for_images` needs of scores (runs, images)."""
+    error = mean_squares(scores)[2] if min(scores.shape) > 1 else 0.0
+    return Marginals(by_run=scores.mean(axis=1), by_image=scores.mean(axis=0), error=error)
+
+
+def for_images(a: Marginals, b: Marginals, confidence: float = 0.95) -> Difference | None:
+    """Returns the difference by the formula of `new_data`, before Welch's sets a floor to it.
+
+    None where that floor is all there is: for fewer than two runs or images, and where images
+    add nothing to what seeds leave uncertain.
+
+    Raises:
+        ValueError: If the images differ in number.
+    """
+    left, right, images = len(a.by_run), len(b.by_run), len(a.by_image)
+    if len(b.by_image) != images:
+        raise ValueError(f"Both need the same images. Received: {images} and {len(b.by_image)}")
+    if min(left, right, images) < 2:
+        return None
+    run_a, run_b = a.by_run.var(ddof=1) / left, b.by_run.var(ddof=1) / right
+    rest_a, rest_b = a.error / (left * images), b.error / (right * images)
+    between = float((a.by_image - b.by_image).var(ddof=1)) / images
     total = run_a + run_b + between - rest_a - rest_b
     if total <= run_a + run_b or total < TINY**2:
-        return seeds
-    dfs = [len(a) - 1, len(b) - 1, images - 1]
-    dfs += [(len(a) - 1) * (images - 1), (len(b) - 1) * (images - 1)]
+        return None
+    dfs = [left - 1, right - 1, images - 1, (left - 1) * (images - 1), (right - 1) * (images - 1)]
     df = satterthwaite(total, [run_a, run_b, between, rest_a, rest_b], dfs)
-    return max(seeds, _difference(seeds.value, total, df, confidence), key=_width)
+    return _difference(float(a.by_run.mean() - b.by_run.mean()), total, df, confidence)
 
 
 def probability_better(a: Values, b: Values) -> float:
@@ -150,12 +194,6 @@ def verdict(interval: Interval | None, margin: float = 0.0) -> Verdict:
     return "worse" if high < 0 else "undecided"
 
 
-def _shares(scores: Array) -> tuple[float, float]:
-    """Returns (run, error): what the two mean squares add to the variance of the mean."""
-    run, _, error = mean_squares(scores)
-    return run / scores.size, error / scores.size
-
-
 def _width(difference: Difference) -> float:
     low, high = difference.interval or (0.0, 0.0)
     return high - low
@@ -163,6 +201,7 @@ def _width(difference: Difference) -> float:
 
 def _difference(value: float, squared_error: float, df: float, confidence: float) -> Difference:
     error = float(np.sqrt(squared_error))
-    half, t = t_quantile(confidence, df) * error, value / error
+    t = value / error
     p = float(2 * special.stdtr(df, -abs(t)))
-    return Difference(value=value, t=t, df=float(df), p=p, interval=(value - half, value + half))
+    found = Difference(value=value, error=error, t=t, df=float(df), p=p)
+    return dataclasses.replace(found, interval=found.at(confidence))

@@ -232,8 +232,14 @@ def best_set(groups: Sequence[Values], *, maximize: bool = True, alpha: float = 
     others; 96 % and more if all vary alike.
     """
     signed = [np.asarray(group, np.float64) * (1 if maximize else -1) for group in groups]
-    beaten = _beats(signed, alpha / max(1, len(groups) - 1))
-    return [not bool(rivals.any()) for rivals in beaten.T]
+    level = alpha / max(1, len(groups) - 1)
+    inside = np.ones(len(groups), bool)
+    # Rival by rival, the likely victors first: a table of all pairs would not fit for thousands.
+    moments = _moments(signed)
+    for rival in np.argsort(-moments[1], kind="stable"):
+        left = np.flatnonzero(inside & (moments[1] < moments[1][rival]))
+        inside[left[_beaten(moments[:, [rival]], moments[:, left], level)]] = False
+    return [bool(member) for member in inside]
 
 
 def beats(a: Array, b: Array, level: float) -> bool:
@@ -241,18 +247,28 @@ def beats(a: Array, b: Array, level: float) -> bool:
 
     Without variation in either, or with one run, the test is undefined and the answer no.
     """
-    return bool(_beats([a, b], level)[0, 1])
+    moments = _moments([a, b])
+    ahead = moments[1, 0] > moments[1, 1]
+    return bool(ahead and _beaten(moments[:, :1], moments[:, 1:], level)[0])
 
 
-def _beats(groups: Sequence[Array], level: float) -> npt.NDArray[np.bool_]:
-    """Returns (groups, groups): whether the row's mean is above the column's, by Welch's test."""
-    n = np.array([len(group) for group in groups])
-    mean = np.array([group.mean() for group in groups])
-    # Squared standard errors; NaN, which passes no test, for one run.
-    error = np.array([g.var(ddof=1) / len(g) if len(g) > 1 else np.nan for g in groups])
-    total, ahead = error[:, None] + error, mean[:, None] - mean
+def _moments(groups: Sequence[Array]) -> Array:
+    """Returns (3, groups): runs, means, squared standard errors (NaN for one run)."""
+    errors = [group.var(ddof=1) / len(group) if len(group) > 1 else np.nan for group in groups]
+    return np.array([list(map(len, groups)), [group.mean() for group in groups], errors])
+
+
+def _beaten(rival: Array, others: Array, level: float) -> npt.NDArray[np.bool_]:
+    """Returns which of `others`, that have lower means, `rival` beats by Welch's test.
+
+    Args:
+        rival: `_moments` of one group, (3, 1).
+        others: `_moments`, (3, groups).
+        level: Of each one-sided test. NaN passes none.
+    """
+    (n, mean, error), (count, means, errors) = rival, others
+    total = error + errors
     with np.errstate(divide="ignore", invalid="ignore"):
-        parts = error**2 / (n - 1)
-        df = total**2 / (parts[:, None] + parts)
-        p = special.stdtr(df, -ahead / np.sqrt(total))
-    return np.asarray((ahead > 0) & (total >= TINY**2) & (p < level))
+        df = total**2 / (error**2 / (n - 1) + errors**2 / (count - 1))
+        p = special.stdtr(df, (means - mean) / np.sqrt(total))
+    return np.asarray((total >= TINY**2) & (p < level))
