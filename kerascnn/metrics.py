@@ -20,6 +20,8 @@ DIRECTIONS = {
     "loss": False,
     "brier": False,
 }
+# Those that are means over images: see `per_image`.
+OVER_IMAGES = ("accuracy", "top5", "loss", "brier")
 # Prefix of a metric's name -> the part of the data it was measured on.
 PREFIXES = {
     "train_": "train",

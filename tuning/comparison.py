@@ -1,67 +1,19 @@
 """The leaderboard of a study: which configuration is better, and by more than its own noise?"""
 
 import dataclasses
-import sys
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from kerascnn import metrics, registry, training
-from kerascnn.record import RunRecord
-from kerascnn.spec import Value, settings, value_of
-from tuning import measures
-from tuning.measures import Interval
+from kerascnn import metrics, registry
+from tuning import gathered, measures, pairs, rows
+from tuning.gathered import Groups
+from tuning.pairs import Pair, Question, Sample
+from tuning.rows import Row
 from tuning.study import Study
-from tuning.trials import has_score
 
 # Seeds from which on the best-set is shown: with fewer almost nothing can be told apart.
 BEST_SET_SEEDS = 5
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Row:
-    """One configuration across its runs.
-
-    Attributes:
-        config_id: The configuration.
-        family: Its family.
-        hyperparameters: The settings that vary in the study, defaults included.
-        epochs: Epochs its runs were trained for, a rule that ends a run early aside.
-        stopped_early: Whether that is less than was planned: such a row is not ranked.
-        n: Finished runs.
-        failed: Failed runs; they are counted, never averaged away.
-        values: The metric of each finished run, by repeat.
-        mean: Their mean; None if fewer than half of the runs finished.
-        interval_seeds: 95 % interval of the mean for other seeds on the same images.
-        interval_new_data: The same for other seeds and other images.
-        sd: Standard deviation between runs.
-        sd_interval: Its 95 % interval.
-        sd_floor: What independent errors alone would give (accuracy and top5).
-        parameters: Weights and statistics of the network; None: unknown.
-        seconds: Mean time of a run; None: unknown.
-        in_best_set: Whether it cannot be told from the best; None below five seeds.
-    """
-
-    config_id: str
-    family: str
-    hyperparameters: dict[str, Value]
-    epochs: int
-    stopped_early: bool
-    n: int
-    failed: int
-    values: tuple[float, ...]
-    mean: float | None
-    interval_seeds: Interval | None
-    interval_new_data: Interval | None
-    sd: float | None
-    sd_interval: Interval | None
-    sd_floor: float | None
-    parameters: int | None
-    seconds: float | None
-    in_best_set: bool | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,24 +21,32 @@ class Board:
     """A leaderboard.
 
     Attributes:
-        study: The study's name.
+        study: The study's name; of several, all of them.
         metric: A metric without its prefix.
         split: The part it was measured on.
         rows: Best mean first; then those stopped early, the longest first; those without a mean
             last.
-        undecided: How many others cannot be told from the leader, of those that are ranked; None
-            with one seed.
+        pairs: The leader against each other that is ranked; or those asked for.
+        undecided: How many others that are ranked cannot be told from the leader, nor are
+            equivalent to it; None if the leader has one run.
+        question: The margin and level that `pairs` and the best-set go by.
         failures: Why runs failed: the last line of the first error of each configuration.
         imported: Where the runs came from, if they are another tool's trials; else None.
+        unreadable: Which run's logits are missing or damaged, a phrase a file.
+        repeated: Runs left out as they stand in more than one of the studies.
     """
 
     study: str
     metric: str
     split: str
     rows: tuple[Row, ...]
+    pairs: tuple[Pair, ...]
     undecided: int | None
+    question: Question
     failures: Mapping[str, str]
-    imported: Mapping[str, Any] | None = None
+    imported: Mapping[str, Any] | None
+    unreadable: tuple[str, ...]
+    repeated: int
 
     def to_json(self) -> dict[str, Any]:
         """Returns what `compare --json` prints."""
@@ -99,180 +59,145 @@ class Board:
             "split": self.split,
             "imported": self.imported,
             "configurations": rows,
-            "pairs": [],
+            "pairs": [dataclasses.asdict(pair) for pair in self.pairs],
         }
 
 
-def compare(study: Study, metric: str | None = None, split: str | None = None) -> Board:
-    """Ranks the configurations of a study that were trained to their planned length.
+def compare(
+    study: Study | Sequence[Study],
+    metric: str | None = None,
+    split: str | None = None,
+    *,
+    margin: float | None = None,
+    pair: tuple[str, str] | None = None,
+    all_pairs: bool = False,
+) -> Board:
+    """Ranks the configurations of a study, or of several on the same data, that were trained to
+    their planned length.
 
-    Those that were not, as an oracle saw no use in it, follow unranked.
+    Those that were not, as an oracle saw no use in it, follow unranked. Logits are read one
+    configuration at a time.
 
     Args:
-        study: The study.
+        study: The study or studies.
         metric: "accuracy" or, with the part, "val_accuracy"; None: the study's objective.
         split: "train" (a fixed sample of it), "validation", "confirmation" or "test"; None: the
-            part the metric names, else validation.
+            part the metric names, else that of the objective.
+        margin: Differences up to it do not matter, in the metric's unit; None: the study's.
+        pair: Beginnings of two ids: the one pair that is asked about.
+        all_pairs: Whether all pairs are asked about, not only the leader's.
 
     Raises:
-        ValueError: If there is no such metric or part, or no run has it.
+        ValueError: If there is no such metric, part or pair, no run has it, the runs are of
+            different data, or the margin is not above 0.
     """
-    part, name = resolve(study, metric, split)
-    # What a confirmation trained anew has no part in the search's leaderboard.
-    phase = {"confirmation": "confirm", "test": "final"}.get(part, study.spec.phase)
-    groups: dict[str, list[RunRecord]] = defaultdict(list)
-    for record in study.records():
-        if record.status != "infeasible" and record.spec.phase == phase:
-            groups[record.spec.config_id].append(record)
-    rows = [row_of(study, _furthest(runs), part, name) for runs in groups.values()]
-    if not rows and phase != study.spec.phase:
-        raise ValueError(f"No run of {study.folder} was scored on {part} yet: `confirm` does that.")
-    if not rows:
-        raise ValueError(f"No run of {study.folder} has ended yet.")
-    if not any(row.n for row in rows):
-        raise ValueError(_why_nothing(study, groups, metrics.prefix_of(part) + name))
-    rows = ranked(rows, name)
-    failures = {config: _reason(runs) for config, runs in groups.items() if _reason(runs)}
-    return _with_best_set(study, rows, part, name, failures)
-
-
-def resolve(study: Study, metric: str | None, split: str | None) -> tuple[str, str]:
-    """Returns (part, metric without prefix) of what the user asked for."""
-    part, name = metrics.split_name(study.spec.objective)
-    if metric is not None:
-        if metric in metrics.DIRECTIONS:
-            name = metric
-        elif metric in metrics.names():
-            part, name = metrics.split_name(metric)
-        else:
-            known = (*metrics.DIRECTIONS, *metrics.names())
-            raise ValueError(registry.unknown("metrics", metric, known))
-    if split is not None:
-        parts = tuple(metrics.PREFIXES.values())
-        if split not in parts:
-            raise ValueError(registry.unknown("splits", split, parts))
-        if metric not in (None, *metrics.DIRECTIONS) and split != part:
-            raise ValueError(f"{metric!r} is of {part}. Received also: --split {split}")
-        part = split
-    return part, name
-
-
-def _why_nothing(study: Study, groups: Mapping[str, Sequence[RunRecord]], full: str) -> str:
-    runs = [run for group in groups.values() for run in group]
-    if any(run.status != "failed" for run in runs):
-        return f"No run of {study.folder} has {full}."
-    return f"Every run of {study.folder} failed ({len(runs)}). The first: {_reason(runs)}"
-
-
-def _reason(runs: Sequence[RunRecord]) -> str:
-    """Returns the reason of the first run that failed, or ""."""
-    return next((run.reason for run in runs if run.status == "failed"), "")
-
-
-def _furthest(runs: Sequence[RunRecord]) -> list[RunRecord]:
-    """Returns the runs that were trained for longest: others are on their way, or left behind."""
-    reach = max(run.spec.last_epoch for run in runs)
-    return [run for run in runs if run.spec.last_epoch == reach]
-
-
-def ranked(rows: Sequence[Row], name: str) -> list[Row]:
-    """Returns rows in the order of a `Board`, by a metric without its prefix."""
-    return sorted(rows, key=lambda row: _rank(row, metrics.DIRECTIONS[name]))
-
-
-def _rank(row: Row, maximize: bool) -> tuple[bool, int, float, int]:
-    mean = 0.0 if row.mean is None else row.mean
-    behind = -row.epochs if row.stopped_early else -sys.maxsize
-    return row.mean is None, behind, -mean if maximize else mean, row.parameters or 0
-
-
-def row_of(study: Study, runs: Sequence[RunRecord], part: str, name: str) -> Row:
-    """Returns the row of one configuration.
-
-    Args:
-        study: Whose it is.
-        runs: Its runs, at least one, finished or failed.
-        part: The part of the data they are measured on.
-        name: A metric without its prefix.
-    """
-    full = metrics.prefix_of(part) + name
-    runs = sorted(runs, key=lambda run: run.spec.repeat)
-    finished = [run for run in runs if run.status == "finished" and full in run.metrics]
-    values = [run.metrics[full] for run in finished]
-    scores = scores_of(study, finished, part, name) if len(values) > 1 else None
-    return Row(
-        config_id=runs[0].spec.config_id,
-        family=runs[0].spec.family,
-        hyperparameters=_shown(study, runs[0]),
-        epochs=runs[0].spec.last_epoch,
-        stopped_early=runs[0].spec.last_epoch < runs[0].spec.epochs,
-        n=len(finished),
-        failed=sum(run.status == "failed" for run in runs),
-        values=tuple(values),
-        mean=float(np.mean(values)) if has_score(len(values), len(runs)) else None,
-        interval_seeds=measures.t_interval(values),
-        interval_new_data=None if scores is None else measures.new_data_interval(scores),
-        sd=measures.sd(values),
-        sd_interval=measures.sd_interval(values),
-        sd_floor=measures.sd_floor(scores)
-        if scores is not None and name in ("accuracy", "top5")
-        else None,
-        parameters=max(run.parameters for run in runs) or None,
-        seconds=float(np.mean([run.seconds for run in runs])) or None,
-        in_best_set=None,
+    studies = [study] if isinstance(study, Study) else list(study)
+    if len(studies) > 1 and (alone := [each for each in studies if each.imported is not None]):
+        raise ValueError(f"{alone[0].folder} was imported, its data are unknown: it stands alone.")
+    part, name = gathered.resolve(studies, metric, split)
+    question = _question(studies, name, margin)
+    groups, repeated = gathered.gather(studies, part, name)
+    settings = gathered.shown(groups)
+    board = rows.ranked(
+        [rows.from_records(runs, part, name, settings[c]) for c, runs in groups.items()], name
     )
-
-
-def scores_of(
-    study: Study, runs: Sequence[RunRecord], part: str, name: str
-) -> npt.NDArray[np.float64] | None:
-    """Returns scores (runs, images); None if the logits are gone or the metric is no mean."""
-    rows = []
-    try:
-        labels = np.load(study.folder / f"labels-{part}.npy")
-        for run in runs:
-            folder = training.run_dir(study.folder, run.spec)
-            logits = np.load(folder / f"logits-{part}.npy", mmap_mode="r")
-            rows.append(metrics.per_image(logits, labels, name))
-    except (OSError, ValueError):
-        return None
-    if any(row is None for row in rows):
-        return None
-    return np.stack([row for row in rows if row is not None])
-
-
-def _shown(study: Study, run: RunRecord) -> dict[str, Value]:
-    if study.imported is not None:  # What is not in a point was inactive: it has no value.
-        return dict(run.point)
-    asked = run.point
-    names = [n for n in study.spec.varied(asked) or asked if n not in ("family", "code")]
-    known = settings(run.spec.family)  # A baseline may be of a family that was not searched.
-    return {n: asked[n] if n in asked else value_of(run.spec, n) for n in names if n in known}
-
-
-def _with_best_set(
-    study: Study, rows: list[Row], part: str, name: str, failures: Mapping[str, str]
-) -> Board:
-    ranked = [row for row in rows if row.mean is not None and not row.stopped_early]
-    groups = [row.values for row in ranked]
-    undecided = None
-    if ranked and ranked[0].n > 1:
-        members = measures.best_set(groups, maximize=metrics.DIRECTIONS[name])
-        undecided = sum(members[1:])
-        if all(row.n >= BEST_SET_SEEDS for row in ranked):
-            flags = dict(zip((row.config_id for row in ranked), members, strict=True))
-            rows = [
-                row
-                if row.stopped_early
-                else dataclasses.replace(row, in_best_set=flags.get(row.config_id, False))
-                for row in rows
-            ]
+    standing = [row.config_id for row in board if row.is_ranked]
+    asked = _asked(board, pair) if pair else tuple(standing) if all_pairs else ()
+    complete, samples, contrasts = [], {}, []
+    unreadable: dict[str, None] = {}
+    for row, sample, wrong in _scored(board, groups, part, name):
+        complete.append(row)
+        unreadable |= dict.fromkeys(wrong)
+        # Image by image only what is still to be paired is kept.
+        if row.config_id in (*standing[:1], *asked):
+            samples[row.config_id] = sample
+        if row.is_ranked and len(complete) > 1:
+            contrasts.append(pairs.contrast(samples[standing[0]], sample))
+    found = leading = pairs.leading(contrasts, question)
+    if pair:
+        found = [pairs.one(pairs.contrast(*(samples[config] for config in asked)), question)]
+    elif all_pairs:
+        found = pairs.every([samples[config] for config in standing], question)
+    failures = {config: why for config, runs in groups.items() if (why := gathered.reason(runs))}
     return Board(
-        study=study.name,
+        study=", ".join(dict.fromkeys(each.name for each in studies)),
         metric=name,
         split=part,
-        rows=tuple(rows),
-        undecided=undecided,
+        rows=tuple(_with_best_set(complete, question)),
+        pairs=tuple(found),
+        undecided=_undecided(standing, board[0], leading),
+        question=question,
         failures=failures,
-        imported=study.imported,
+        imported=studies[0].imported,
+        unreadable=tuple(unreadable),
+        repeated=repeated,
     )
+
+
+def _question(studies: Sequence[Study], name: str, margin: float | None) -> Question:
+    """Returns what is asked of pairs: the studies' margin if none is given, the smallest alpha."""
+    rules = [study.spec.rules for study in studies]
+    if margin is None:
+        margin = rules[0].margin
+        if odd := [s for s in studies if s.spec.rules.margin != margin]:
+            raise ValueError(
+                f"Studies of different margins need --margin: {studies[0].folder} has {margin:g}, "
+                f"{odd[0].folder} {odd[0].spec.rules.margin:g}."
+            )
+    if not 0 < margin < math.inf:
+        raise ValueError(f"`0 < margin` must hold, and be finite. Received: {margin!r}")
+    alpha = min(each.alpha for each in rules)
+    return Question(maximize=metrics.DIRECTIONS[name], margin=margin, alpha=alpha)
+
+
+def _scored(
+    board: Sequence[Row], groups: Groups, part: str, name: str
+) -> Iterator[tuple[Row, Sample, list[str]]]:
+    """Yields each row with what its logits add, what pairs need, and what could not be read."""
+    for row in board:
+        row, marginals, unreadable = rows.with_scores(row, groups[row.config_id], part, name)
+        yield row, Sample(row.config_id, row.values, marginals), unreadable
+
+
+def _asked(board: Sequence[Row], pair: tuple[str, str]) -> tuple[str, str]:
+    """Returns the ids that two beginnings mean."""
+    a, b = (_meant(board, beginning) for beginning in pair)
+    if a == b:
+        raise ValueError(f"A pair is of two configurations. Received {a[:6]} twice.")
+    return a, b
+
+
+def _meant(board: Sequence[Row], beginning: str) -> str:
+    found = [row for row in board if row.config_id.startswith(beginning)]
+    if not found:
+        known = [row.config_id[:6] for row in board]
+        raise ValueError(registry.unknown("configurations", beginning, known))
+    if len(found) > 1:
+        ids = ", ".join(row.config_id for row in found)
+        raise ValueError(f"{beginning!r} begins several configurations: {ids}.")
+    if not found[0].is_ranked:
+        why = "was stopped early" if found[0].stopped_early else "has no mean: its runs failed"
+        raise ValueError(f"{beginning!r} cannot be compared: it {why}.")
+    return found[0].config_id
+
+
+def _undecided(standing: Sequence[str], leader: Row, leading: Sequence[Pair]) -> int | None:
+    if not standing or leader.n < 2:
+        return None
+    return sum(pair.verdict == "undecided" for pair in leading)
+
+
+def _with_best_set(board: Sequence[Row], question: Question) -> list[Row]:
+    """Returns the rows, with the best-set marked where all that are ranked have enough seeds."""
+    standing = [row for row in board if row.is_ranked]
+    if not standing or any(row.n < BEST_SET_SEEDS for row in standing):
+        return list(board)
+    values = [row.values for row in standing]
+    members = measures.best_set(values, maximize=question.maximize, alpha=question.alpha)
+    flags = dict(zip((row.config_id for row in standing), members, strict=True))
+    return [
+        row
+        if row.stopped_early
+        else dataclasses.replace(row, in_best_set=flags.get(row.config_id, False))
+        for row in board
+    ]

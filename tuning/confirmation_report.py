@@ -5,13 +5,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from kerascnn import metrics
-from tuning import comparison, differences
-from tuning.comparison import Row
+from tuning import comparison, gathered, pairs, rows
 from tuning.confirmation import Attempt, candidates
+from tuning.gathered import Run
 from tuning.measures import Interval
+from tuning.pairs import Question, Sample
+from tuning.rows import Row
 from tuning.rules import Rules
 from tuning.shortlisting import Candidate
 from tuning.study import Study
+
+# Its intervals are of 95 %: the winner and the baseline are one pair, named before the test set.
+_ALPHA = 0.05
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,16 +77,18 @@ def report(study: Study) -> Report:
     begun, looks = attempt.events("confirmation")[0], attempt.events("look")
     chosen = attempt.events("chosen")[0]
     found = candidates(study, begun)
-    name = metrics.split_name(study.spec.objective)[1]
+    name = _metric(study)
     searched = {row.config_id: row for row in comparison.compare(study).rows}
     final = {
         config: _row(study, found[config], "final", repeats)
         for config, repeats in attempt.repeats("final").items()
     }
-    winner = final[chosen["config_id"]]
-    other = None if begun["baseline"] == winner.config_id else final[begun["baseline"]]
+    winner, ours = final[chosen["config_id"]]
+    other, theirs = None, None
+    if begun["baseline"] != winner.config_id:
+        other, theirs = final[begun["baseline"]]
     confirmed = [
-        _row(study, found[config], "confirm", repeats)
+        _row(study, found[config], "confirm", repeats)[0]
         for config, repeats in attempt.repeats("confirm").items()
     ]
     return Report(
@@ -91,51 +98,46 @@ def report(study: Study) -> Report:
         rules=Rules(**begun["rules"]),
         deviates=begun["deviates"],
         openings=attempt.events("test_opened")[0]["times"],
-        confirmed=tuple(comparison.ranked(confirmed, name)),
+        confirmed=tuple(rows.ranked(confirmed, name)),
         looks=tuple(tuple(look["in"]) for look in looks),
         winner=winner,
         baseline=other,
         search_mean=getattr(searched.get(winner.config_id), "mean", None),
         tied=tuple(chosen["tied"]),
-        **_difference(study, attempt, found, winner, other, Rules(**begun["rules"])),
+        **_difference(study, ours, theirs, Rules(**begun["rules"])),
     )
 
 
-def _row(study: Study, candidate: Candidate, phase: str, repeats: Sequence[int]) -> Row:
-    part = {"confirm": "confirmation", "final": "test"}[phase]
-    runs = [candidate.runs[phase, r] for r in repeats if (phase, r) in candidate.runs]
-    return comparison.row_of(study, runs, part, metrics.split_name(study.spec.objective)[1])
+def _row(
+    study: Study, candidate: Candidate, phase: str, repeats: Sequence[int]
+) -> tuple[Row, Sample | None]:
+    """Returns a configuration's row, and what a pair needs of it; None if it has no mean."""
+    part, name = {"confirm": "confirmation", "final": "test"}[phase], _metric(study)
+    records = [candidate.runs[phase, r] for r in repeats if (phase, r) in candidate.runs]
+    runs = [Run(study, record) for record in records]
+    settings = gathered.shown({candidate.config_id: runs})[candidate.config_id]
+    row, marginals, _ = rows.with_scores(
+        rows.from_records(runs, part, name, settings), runs, part, name
+    )
+    return row, None if row.mean is None else Sample(row.config_id, row.values, marginals)
+
+
+def _metric(study: Study) -> str:
+    return metrics.split_name(study.spec.objective)[1]
 
 
 def _difference(
-    study: Study,
-    attempt: Attempt,
-    found: dict[str, Candidate],
-    winner: Row,
-    other: Row | None,
-    rules: Rules,
+    study: Study, ours: Sample | None, theirs: Sample | None, rules: Rules
 ) -> dict[str, Any]:
     """Returns the fields of a `Report` that say how far the winner is ahead of the baseline."""
-    nothing = dict.fromkeys(("difference", "interval_new_data", "interval_seeds", "verdict"))
-    if other is None or winner.mean is None or other.mean is None:
-        return nothing
-    name = metrics.split_name(study.spec.objective)[1]
-    sign = 1 if metrics.DIRECTIONS[name] else -1
-    seeds = differences.welch(winner.values, other.values)
-    scores = []
-    for config in (winner.config_id, other.config_id):
-        runs = [found[config].runs["final", repeat] for repeat in attempt.repeats("final")[config]]
-        finished = [run for run in runs if run.status == "finished"]
-        scores.append(comparison.scores_of(study, finished, "test", name))
-    ours, theirs = scores
-    both = None if ours is None or theirs is None else differences.new_data(ours, theirs)
-    interval = seeds.interval if both is None else both.interval
-    signed = None
-    if interval is not None:
-        signed = min(sign * end for end in interval), max(sign * end for end in interval)
+    if ours is None or theirs is None:
+        return dict.fromkeys(("difference", "interval_new_data", "interval_seeds", "verdict"))
+    maximize = metrics.DIRECTIONS[_metric(study)]
+    question = Question(maximize=maximize, margin=rules.margin, alpha=_ALPHA)
+    pair = pairs.one(pairs.contrast(ours, theirs), question)
     return {
-        "difference": winner.mean - other.mean,
-        "interval_new_data": None if both is None else both.interval,
-        "interval_seeds": seeds.interval,
-        "verdict": differences.verdict(signed, rules.margin),
+        "difference": pair.difference,
+        "interval_new_data": pair.interval if pair.target == "new data" else None,
+        "interval_seeds": pair.interval_seeds,
+        "verdict": pair.verdict,
     }

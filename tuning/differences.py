@@ -8,7 +8,7 @@ import dataclasses
 from typing import Literal
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from tuning.measures import (
     TINY,
@@ -169,8 +169,10 @@ def probability_better(a: Values, b: Values) -> float:
     An effect size, U / (runs_a runs_b), to be shown beside a difference: 0.76, 0.92 and 0.98 for
     normal values 1, 2 and 3 standard deviations apart. It is not a test at a few runs.
     """
-    u = stats.mannwhitneyu(a, b, method="asymptotic").statistic
-    return float(u / (len(a) * len(b)))
+    x, y = np.asarray(a, np.float64), np.sort(np.asarray(b, np.float64))
+    # By hand, for SciPy's Mann-Whitney test takes a thousand times as long over a few runs.
+    below = np.searchsorted(y, x, side="left") + np.searchsorted(y, x, side="right")
+    return float(below.sum() / (2 * len(x) * len(y)))
 
 
 def verdict(interval: Interval | None, margin: float = 0.0) -> Verdict:

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 # Nodes of the quadrature of Rinott's constant, which it gives to 3e-4.
 _NODES = 200
@@ -26,7 +26,7 @@ def power(
         df, shift = runs - 1, effect * math.sqrt(runs / (2 * (1 - correlation)))
     critical = special.stdtrit(df, 1 - alpha / 2)
     # SciPy's noncentral t is NaN far out, where the chance to stay below is 0.
-    below, above = np.nan_to_num([stats.nct.cdf(x, df, shift) for x in (-critical, critical)])
+    below, above = np.nan_to_num([special.nctdtr(df, shift, x) for x in (-critical, critical)])
     return float(1 - above + below)
 
 

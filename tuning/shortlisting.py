@@ -8,7 +8,7 @@ import numpy as np
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec, Value
 from tuning import measures, seed_counts, selection
-from tuning.comparison import Row
+from tuning.rows import Row
 from tuning.rules import Rules
 from tuning.trials import has_score
 
@@ -59,7 +59,7 @@ def shortlist(rows: Sequence[Row], size: int, *, maximize: bool) -> list[str]:
         size: How many.
         maximize: Whether more is better.
     """
-    ranked = [row for row in rows if row.mean is not None and not row.stopped_early]
+    ranked = [row for row in rows if row.is_ranked]
     sign = 1 if maximize else -1
     means = np.array([sign * row.mean for row in ranked if row.mean is not None])
     pooled = _pooled_variance([row.values for row in ranked])

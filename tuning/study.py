@@ -88,9 +88,10 @@ class Study:
         """Returns one record a run, the one that went furthest, in the order they ended."""
         longest: dict[str, RunRecord] = {}
         for record in self.log:
-            known = longest.get(record.spec.run_id)
+            run = record.spec.run_id
+            known = longest.get(run)
             if known is None or record.spec.last_epoch >= known.spec.last_epoch:
-                longest[record.spec.run_id] = record
+                longest[run] = record
         return list(longest.values())
 
 

@@ -10,7 +10,7 @@ import pytest
 from kerascnn import training
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec
-from tuning import comparison, measures, study
+from tuning import comparison, gathered, measures, study
 from tuning.search_spec import SearchSpec
 from tuning.space import Choice
 from tuning.study import Study
@@ -102,11 +102,11 @@ def test_the_new_data_interval_comes_from_the_logits(tmp_path: Path) -> None:
 def test_the_best_set_is_shown_from_five_seeds_on(tmp_path: Path) -> None:
     values = {8: 0.9, 16: 0.5, 32: 0.9}
     records = [record(f, i, v + i / 1000) for f, v in values.items() for i in range(5)]
-    board = comparison.compare(begin(tmp_path / "five", records))
+    board = comparison.compare(begin(tmp_path / "five", records), margin=1e-4)
     assert [row.in_best_set for row in board.rows] == [True, True, False]
     assert board.undecided == 1
     fewer = [each for each in records if each.spec.repeat < 4]
-    board = comparison.compare(begin(tmp_path / "four", fewer))
+    board = comparison.compare(begin(tmp_path / "four", fewer), margin=1e-4)
     assert {row.in_best_set for row in board.rows} == {None}
     assert board.undecided == 1
 
@@ -138,7 +138,7 @@ def test_json_is_what_the_design_promises(tmp_path: Path) -> None:
 def test_metrics_are_asked_for_in_several_words(
     tmp_path: Path, metric: str | None, split: str | None, expected: tuple[str, str]
 ) -> None:
-    assert comparison.resolve(begin(tmp_path / "s", []), metric, split) == expected
+    assert gathered.resolve([begin(tmp_path / "s", [])], metric, split) == expected
 
 
 def test_nothing_to_compare_is_said(tmp_path: Path) -> None:
@@ -146,8 +146,10 @@ def test_nothing_to_compare_is_said(tmp_path: Path) -> None:
         comparison.compare(begin(tmp_path / "none", []))
     with pytest.raises(ValueError, match=r"Every run of .* failed \(2\)\. The first: No\."):
         comparison.compare(begin(tmp_path / "failed", [record(8, i, None) for i in range(2)]))
-    with pytest.raises(ValueError, match=r"No run of .* has test_accuracy"):
-        comparison.compare(begin(tmp_path / "some", [record(8, 0, 0.5)]), split="test")
+    with pytest.raises(ValueError, match=r"No run of .* has val_brier"):
+        comparison.compare(begin(tmp_path / "some", [record(8, 0, 0.5)]), "brier")
+    with pytest.raises(ValueError, match="was scored on test yet: `confirm` does that"):
+        comparison.compare(begin(tmp_path / "unopened", [record(8, 0, 0.5)]), split="test")
 
 
 def test_a_score_needs_half_of_the_runs() -> None:

@@ -13,8 +13,9 @@ from tuning.commands import _options
 from tuning.study import Study
 
 if TYPE_CHECKING:
-    from tuning.comparison import Board, Row
+    from tuning.comparison import Board
     from tuning.measures import Interval
+    from tuning.rows import Row
 
 _GAP = "  "
 

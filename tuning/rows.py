@@ -1,0 +1,147 @@
+"""One configuration across its runs, with its numbers; and the order of several."""
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+
+from kerascnn import metrics
+from kerascnn.spec import Value
+from tuning import differences, measures, scores
+from tuning.differences import Marginals
+from tuning.gathered import Run
+from tuning.measures import Interval
+from tuning.trials import has_score
+
+# Metrics of which an image scores 0 or 1: those that independent errors set a floor to.
+RIGHT_OR_WRONG = ("accuracy", "top5")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Row:
+    """One configuration across its runs.
+
+    Attributes:
+        config_id: The configuration.
+        family: Its family.
+        hyperparameters: The settings that vary in the study or between studies, defaults
+            included.
+        epochs: Epochs its runs were trained for, a rule that ends a run early aside.
+        stopped_early: Whether that is less than was planned: such a row is not ranked.
+        n: Finished runs.
+        failed: Failed runs; they are counted, never averaged away.
+        values: The metric of each finished run, by repeat.
+        mean: Their mean; None if fewer than half of the runs finished.
+        interval_seeds: 95 % interval of the mean for other seeds on the same images.
+        interval_new_data: The same for other seeds and other images.
+        sd: Standard deviation between runs.
+        sd_interval: Its 95 % interval.
+        sd_floor: What independent errors alone would give (accuracy and top5).
+        parameters: Weights and statistics of the network; None: unknown.
+        seconds: Mean time of a run; None: unknown.
+        in_best_set: Whether it cannot be told from the best; None below five seeds.
+    """
+
+    config_id: str
+    family: str
+    hyperparameters: dict[str, Value]
+    epochs: int
+    stopped_early: bool
+    n: int
+    failed: int
+    values: tuple[float, ...]
+    mean: float | None
+    interval_seeds: Interval | None
+    interval_new_data: Interval | None
+    sd: float | None
+    sd_interval: Interval | None
+    sd_floor: float | None
+    parameters: int | None
+    seconds: float | None
+    in_best_set: bool | None
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether it has a mean, at the planned length."""
+        return self.mean is not None and not self.stopped_early
+
+
+def ranked(rows: Sequence[Row], name: str) -> list[Row]:
+    """Returns rows in the order of a leaderboard, by a metric without its prefix."""
+    return sorted(rows, key=lambda row: _rank(row, metrics.DIRECTIONS[name]))
+
+
+def _rank(row: Row, maximize: bool) -> tuple[bool, int, float, int]:
+    mean = 0.0 if row.mean is None else row.mean
+    behind = -row.epochs if row.stopped_early else -sys.maxsize
+    return row.mean is None, behind, -mean if maximize else mean, row.parameters or 0
+
+
+def row_of(runs: Sequence[Run], part: str, name: str) -> Row:
+    """Returns the row of one configuration, its settings aside.
+
+    Args:
+        runs: Its runs, at least one, finished or failed.
+        part: The part of the data they are measured on.
+        name: A metric without its prefix.
+    """
+    return with_scores(from_records(runs, part, name, {}), runs, part, name)[0]
+
+
+def from_records(
+    runs: Sequence[Run], part: str, name: str, hyperparameters: dict[str, Value]
+) -> Row:
+    """Returns what the records alone tell; the arguments are those of `row_of`."""
+    records = [run.record for run in runs]
+    first, full = records[0].spec, metrics.prefix_of(part) + name
+    values = [run.record.metrics[full] for run in _finished(runs, part, name)]
+    return Row(
+        config_id=first.config_id,
+        family=first.family,
+        hyperparameters=hyperparameters,
+        epochs=first.last_epoch,
+        stopped_early=first.last_epoch < first.epochs,
+        n=len(values),
+        failed=sum(record.status == "failed" for record in records),
+        values=tuple(values),
+        mean=float(np.mean(values)) if has_score(len(values), len(records)) else None,
+        interval_seeds=measures.t_interval(values),
+        interval_new_data=None,
+        sd=measures.sd(values),
+        sd_interval=measures.sd_interval(values),
+        sd_floor=None,
+        parameters=max(record.parameters for record in records) or None,
+        seconds=float(np.mean([record.seconds for record in records])) or None,
+        in_best_set=None,
+    )
+
+
+def with_scores(
+    row: Row, runs: Sequence[Run], part: str, name: str
+) -> tuple[Row, Marginals | None, list[str]]:
+    """Returns the row with what the logits add, what pairs need of them, and which are unreadable.
+
+    With one run nothing is read: it has no interval. The other arguments are those of `row_of`.
+    """
+    if row.n < 2:
+        return row, None, []
+    finished = _finished(runs, part, name)
+    labels = scores.labels_file(finished[0].study.folder, part)
+    files = scores.logits_files([(run.study.folder, run.record.spec) for run in finished], part)
+    found, unreadable = scores.read(labels, files, name)
+    if found is None:
+        return row, None, unreadable
+    row = dataclasses.replace(
+        row,
+        interval_new_data=measures.new_data_interval(found),
+        sd_floor=measures.sd_floor(found) if name in RIGHT_OR_WRONG else None,
+    )
+    return row, differences.marginals(found), []
+
+
+def _finished(runs: Sequence[Run], part: str, name: str) -> list[Run]:
+    """Returns the runs that have the metric, by repeat."""
+    full = metrics.prefix_of(part) + name
+    found = [run for run in runs if run.record.status == "finished" and full in run.record.metrics]
+    return sorted(found, key=lambda run: run.record.spec.repeat)
