@@ -114,7 +114,7 @@ def _row(
     """Returns a configuration's row, and what a pair needs of it; None if it has no mean."""
     part, name = {"confirm": "confirmation", "final": "test"}[phase], _metric(study)
     records = [candidate.runs[phase, r] for r in repeats if (phase, r) in candidate.runs]
-    runs = [Run(study, record) for record in records]
+    runs = [Run(study, candidate.config_id, record) for record in records]
     settings = gathered.shown({candidate.config_id: runs})[candidate.config_id]
     row, marginals, _ = rows.with_scores(
         rows.from_records(runs, part, name, settings), runs, part, name

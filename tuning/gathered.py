@@ -16,14 +16,14 @@ _PHASES = {"confirmation": "confirm", "test": "final"}
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A record, and whose it is."""
+    """A record, whose it is, and of which configuration."""
 
     study: Study
+    config_id: str
     record: RunRecord
 
     def __str__(self) -> str:
-        spec = self.record.spec
-        return f"{spec.run_name} of {spec.config_id[:6]} in {self.study.folder}"
+        return f"{self.record.spec.run_name} of {self.config_id[:6]} in {self.study.folder}"
 
 
 # Configuration -> its runs.
@@ -100,7 +100,7 @@ def gather(studies: Sequence[Study], part: str, name: str) -> tuple[Groups, int]
         _refuse_nothing(study, runs, part, name)
         for run in runs:
             spec = run.record.spec
-            key = spec.config_id, spec.subset, spec.seed
+            key = run.config_id, spec.subset, spec.seed
             there = known.get(key)
             again += there is not None
             if there is None or spec.last_epoch > there.record.spec.last_epoch:
@@ -159,8 +159,8 @@ def _of_phase(study: Study, part: str) -> list[Run]:
     # What a confirmation trained anew has no part in the search's leaderboard.
     phase = _PHASES.get(part, study.spec.phase)
     return [
-        Run(study, record)
-        for record in study.records()
+        Run(study, config, record)
+        for config, record in study.identified()
         if record.status != "infeasible" and record.spec.phase == phase
     ]
 

@@ -78,26 +78,22 @@ def _rank(row: Row, maximize: bool) -> tuple[bool, int, float, int]:
     return row.mean is None, behind, -mean if maximize else mean, row.parameters or 0
 
 
-def row_of(runs: Sequence[Run], part: str, name: str) -> Row:
-    """Returns the row of one configuration, its settings aside.
+def from_records(
+    runs: Sequence[Run], part: str, name: str, hyperparameters: dict[str, Value]
+) -> Row:
+    """Returns the row of one configuration as far as the records alone tell.
 
     Args:
         runs: Its runs, at least one, finished or failed.
         part: The part of the data they are measured on.
         name: A metric without its prefix.
+        hyperparameters: The settings to show.
     """
-    return with_scores(from_records(runs, part, name, {}), runs, part, name)[0]
-
-
-def from_records(
-    runs: Sequence[Run], part: str, name: str, hyperparameters: dict[str, Value]
-) -> Row:
-    """Returns what the records alone tell; the arguments are those of `row_of`."""
     records = [run.record for run in runs]
     first, full = records[0].spec, metrics.prefix_of(part) + name
     values = [run.record.metrics[full] for run in _finished(runs, part, name)]
     return Row(
-        config_id=first.config_id,
+        config_id=runs[0].config_id,
         family=first.family,
         hyperparameters=hyperparameters,
         epochs=first.last_epoch,
@@ -122,7 +118,8 @@ def with_scores(
 ) -> tuple[Row, Marginals | None, list[str]]:
     """Returns the row with what the logits add, what pairs need of them, and which are unreadable.
 
-    With one run nothing is read: it has no interval. The other arguments are those of `row_of`.
+    With one run nothing is read: it has no interval. The other arguments are those of
+    `from_records`.
     """
     if row.n < 2:
         return row, None, []

@@ -29,7 +29,7 @@ def logits_files(runs: Sequence[tuple[Path, RunSpec]], part: str) -> list[Path]:
     _, first = runs[0]
     # Once a study, for it takes a hash of the configuration.
     home = functools.cache(lambda folder: training.run_dir(folder, first).parent)
-    return [home(folder) / spec.run_name / f"logits-{part}.npy" for folder, spec in runs]
+    return [home(folder).joinpath(spec.run_name, f"logits-{part}.npy") for folder, spec in runs]
 
 
 def labels_file(folder: Path, part: str) -> Path:

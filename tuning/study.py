@@ -86,12 +86,18 @@ class Study:
 
     def records(self) -> list[RunRecord]:
         """Returns one record a run, the one that went furthest, in the order they ended."""
-        longest: dict[str, RunRecord] = {}
+        return [record for _, record in self.identified()]
+
+    def identified(self) -> list[tuple[str, RunRecord]]:
+        """Returns `records`, each with its configuration's id, which takes a hash to find."""
+        longest: dict[tuple[str, str, str, int], tuple[str, RunRecord]] = {}
         for record in self.log:
-            run = record.spec.run_id
+            spec = record.spec
+            config = spec.config_id
+            run = config, spec.phase, spec.subset, spec.seed
             known = longest.get(run)
-            if known is None or record.spec.last_epoch >= known.spec.last_epoch:
-                longest[run] = record
+            if known is None or spec.last_epoch >= known[1].spec.last_epoch:
+                longest[run] = config, record
         return list(longest.values())
 
 
