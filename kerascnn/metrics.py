@@ -22,6 +22,8 @@ DIRECTIONS = {
 }
 # Those that are means over images: see `per_image`.
 OVER_IMAGES = ("accuracy", "top5", "loss", "brier")
+# Those of which an image scores 0 or 1.
+RIGHT_OR_WRONG = ("accuracy", "top5")
 # Prefix of a metric's name -> the part of the data it was measured on.
 PREFIXES = {
     "train_": "train",

@@ -35,6 +35,7 @@ LAYERS = [
     {"tuning.search_spec", "tuning.searchable", "tuning.keras_tuner_project"},
     {"tuning.keras_tuner_metrics"},
     {"tuning.study", "tuning.scores"},
+    {"tuning.spread"},
     {"tuning.summary", "tuning.trials", "tuning.begin", "tuning.gathered"},
     {"tuning.asking", "tuning.plan", "tuning.dispatch"},
     {"tuning.search", "tuning.rows"},

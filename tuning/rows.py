@@ -14,9 +14,6 @@ from tuning.gathered import Run
 from tuning.measures import Interval
 from tuning.trials import has_score
 
-# Metrics of which an image scores 0 or 1: those that independent errors set a floor to.
-RIGHT_OR_WRONG = ("accuracy", "top5")
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Row:
@@ -132,7 +129,7 @@ def with_scores(
     row = dataclasses.replace(
         row,
         interval_new_data=measures.new_data_interval(found),
-        sd_floor=measures.sd_floor(found) if name in RIGHT_OR_WRONG else None,
+        sd_floor=measures.sd_floor(found) if name in metrics.RIGHT_OR_WRONG else None,
     )
     return row, differences.marginals(found), []
 

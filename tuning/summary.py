@@ -32,6 +32,15 @@ _SUMMARY = {
     "interval_high": "interval high",
     "n": "n",
     "failed": "failed",
+    "new_data_low": "new data low",
+    "new_data_high": "new data high",
+    "sd_low": "sd low",
+    "sd_high": "sd high",
+    "sd_floor": "sd floor",
+    "sd_run": "sd of runs",
+    "generalization_gap": "generalization gap",
+    "kw_variance": "variance, 0-1",
+    "ce_variance": "variance, cross-entropy",
 }
 # Settings the HParams page opens with; without a word from us it takes the first by the alphabet.
 _COLUMNS = 5
@@ -83,8 +92,8 @@ def write(
     It goes to `<folder>/<config_id>/summary-n<seeds>/<label>/`, the label being the values that
     vary, and replaces the summary of another number of seeds. Per epoch, over the finished runs
     that reached it: `mean/<curve>`, `lower/<curve>` and `upper/<curve>`, the 95 % t-interval of
-    the mean (NaN for a single run). At the last epoch, of the objective: `summary/mean`, `sd`,
-    `interval_low`, `interval_high` (as computed), `n` (finished runs) and `failed`. Nothing is
+    the mean (NaN for a single run). At the last epoch the scalars `summary/*` that
+    docs/comparing.md lists, as computed; those that data cannot support are left out. Nothing is
     written if no run finished or failed.
 
     Args:
@@ -107,7 +116,7 @@ def write(
     spec = records[0].spec
     shown = {name: value_of(spec, name) for name in varied or ()}
     target = folder_of(folder, spec, seeds)
-    steps = [*_curves(finished), _final(finished, failed, objective)]
+    steps = [*_curves(finished), _final(folder, finished, failed, objective)]
     if varied is not None:  # A further session of the configuration: its row gets sd, n, ...
         start = events.session_start(spec.config_id, events.shown_of(spec, shown))
         steps.insert(0, (0, [start, events.session_end(succeeded=True)]))
@@ -182,17 +191,17 @@ def _point(curve: str, epoch: int, finished: Sequence[RunRecord]) -> Iterator[An
     yield events.scalar(f"upper/{curve}", min(high, most))
 
 
-def _final(finished: Sequence[RunRecord], failed: int, objective: str) -> tuple[int, list[Any]]:
+def _final(
+    folder: Path, finished: Sequence[RunRecord], failed: int, objective: str
+) -> tuple[int, list[Any]]:
     from kerascnn import events
+    from tuning import spread  # SciPy: not on the way to a `--help`.
 
-    values = [record.metrics[objective] for record in finished if objective in record.metrics]
+    scored = [record for record in finished if objective in record.metrics]
     found: dict[str, float] = {"n": len(finished), "failed": failed}
-    if values:
-        found["mean"] = statistics.fmean(values)
-    if len(values) > 1:
-        found["sd"] = statistics.stdev(values)
-    if interval := _interval(values):
-        found["interval_low"], found["interval_high"] = interval
+    if scored:
+        found |= spread.of_records(scored, objective)
+        found |= spread.of_logits(folder, scored, objective)
     epoch = max((record.epoch for record in finished), default=0)
     return epoch, [events.scalar(f"summary/{name}", found[name]) for name in sorted(found)]
 

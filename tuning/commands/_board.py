@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tuning.commands import _options
+from tuning.commands import _options, _pairs
 from tuning.study import Study
 
 if TYPE_CHECKING:
@@ -18,22 +18,47 @@ if TYPE_CHECKING:
     from tuning.rows import Row
 
 _GAP = "  "
+# How many of a kind are named one by one.
+_FEW = 5
 
 
-def show(board: "Board") -> None:
-    """Prints a leaderboard on stdout: a table, then what it does and does not tell."""
+def show(board: "Board", *, wide: bool = False) -> None:
+    """Prints a leaderboard on stdout: a table, then what it does and does not tell.
+
+    Args:
+        board: What `comparison.compare` made of the leader's pairs.
+        wide: Whether the standard deviation's interval and floor have columns too.
+    """
     click.echo(f"{board.study}: {board.metric} on {board.split}")
-    table(board.rows, board.metric, _occasional(board))
+    table(board.rows, board.metric, _occasional(board), wide=wide)
     if early := [row for row in board.rows if row.stopped_early]:
         click.echo(f"{len(early)} stopped early, after as many epochs as it says: not ranked.")
     if board.split == "test":
         click.echo("Scored on the test set, as the log says before it was trained on the rest.")
     for config, reason in board.failures.items():
         click.echo(f"{config[:6]} failed: {reason}")
+    for line in (*notes(board), *_told_of_variation(board), *_legend(board)):
+        click.echo(line)
     click.echo(_verdict(board))
 
 
-def table(rows: Sequence["Row"], metric: str, more: Mapping[str, Callable[["Row"], str]]) -> None:
+def notes(board: "Board") -> list[str]:
+    """Returns what was left out of a leaderboard, a line each."""
+    lines = [f"No interval for new data: {wrong}." for wrong in board.unreadable[:_FEW]]
+    if len(board.unreadable) > _FEW:
+        lines.append(f"So it is with {len(board.unreadable) - _FEW} other files.")
+    if board.repeated:
+        lines.append(f"{board.repeated} runs stand in two of the studies: each counts once.")
+    return lines
+
+
+def table(
+    rows: Sequence["Row"],
+    metric: str,
+    more: Mapping[str, Callable[["Row"], str]],
+    *,
+    wide: bool = False,
+) -> None:
     """Prints rows on stdout.
 
     In a terminal too narrow for a row, its settings stand on lines of their own beneath it.
@@ -42,12 +67,12 @@ def table(rows: Sequence["Row"], metric: str, more: Mapping[str, Callable[["Row"
         rows: In their order.
         metric: The heading of the means.
         more: Heading -> cell of a row: columns after the usual ones.
+        wide: Whether the standard deviation's interval and floor have columns too.
     """
-    header = ["id", "n", metric, "new data 95 %", "seeds 95 %", "sd", "parameters", "s/run", *more]
-    cells = [[*_cells(row), *(cell(row) for cell in more.values())] for row in rows]
-    title, *lines = _aligned([header, *cells])
+    columns = {**_columns(metric, wide), **more}
+    title, *lines = aligned([list(columns), *([c(row) for c in columns.values()] for row in rows)])
     several = len({row.family for row in rows}) > 1
-    settings = [_settings(row, several) for row in rows]
+    settings = [settings_of(row, family=several) for row in rows]
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     beside = width is None or all(
         len(line + _GAP + text) <= width for line, text in zip(lines, settings, strict=True)
@@ -72,7 +97,7 @@ def next_steps(study: Study) -> str:
     )
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Returns a line a row, the first column flush left and the others flush right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
@@ -91,6 +116,9 @@ def _occasional(board: "Board") -> dict[str, Callable[["Row"], str]]:
         found["epochs"] = lambda row: str(row.epochs)
     if any(row.in_best_set is not None for row in board.rows):
         found["best-set"] = lambda row: mark(bool(row.in_best_set))
+    verdicts = {pair.b: _pairs.short(pair) for pair in board.pairs}
+    if verdicts:
+        found["leader is"] = lambda row: verdicts.get(row.config_id, "")
     return found
 
 
@@ -99,31 +127,74 @@ def mark(marked: bool) -> str:
     return "*" if marked else ""
 
 
-def _cells(row: "Row") -> list[str]:
-    return [
-        row.config_id[:6],
-        f"{row.n} of {row.n + row.failed}" if row.failed else str(row.n),
-        "failed" if row.mean is None else f"{row.mean:.4f}",
-        interval(row.interval_new_data),
-        interval(row.interval_seeds),
-        "" if row.sd is None else f"{row.sd:.4f}",
-        "" if row.parameters is None else f"{row.parameters:,}",
-        "" if row.seconds is None else f"{row.seconds:.1f}",
-    ]
+def _columns(metric: str, wide: bool) -> dict[str, Callable[["Row"], str]]:
+    """Returns heading -> cell of a row."""
+    beside = {
+        "sd 95 %": lambda row: interval(row.sd_interval, digits=4),
+        "floor": lambda row: _number(row.sd_floor),
+    }
+    return {
+        "id": lambda row: row.config_id[:6],
+        "n": lambda row: f"{row.n} of {row.n + row.failed}" if row.failed else str(row.n),
+        metric: lambda row: _number(row.mean) or "failed",
+        "new data 95 %": lambda row: interval(row.interval_new_data),
+        "seeds 95 %": lambda row: interval(row.interval_seeds),
+        "sd": lambda row: _number(row.sd),
+        **(beside if wide else {}),
+        "parameters": lambda row: "" if row.parameters is None else f"{row.parameters:,}",
+        "s/run": lambda row: "" if row.seconds is None else f"{row.seconds:.1f}",
+    }
 
 
-def interval(found: "Interval | None", *, sign: str = "") -> str:
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def interval(found: "Interval | None", *, sign: str = "", digits: int = 3) -> str:
     """Returns "0.95 to 0.98", or nothing for None; with `sign="+"` both ends have their sign."""
-    return "" if found is None else f"{found[0]:{sign}.3f} to {found[1]:{sign}.3f}"
+    if found is None:
+        return ""
+    return " to ".join(f"{end:{sign}.{digits}f}" for end in found)
 
 
-def _settings(row: "Row", family: bool) -> str:
+def settings_of(row: "Row", *, family: bool) -> str:
+    """Returns what varies, "filters=8 depth=1"; with `family`, after the family's name."""
     texts = [Path(row.family).stem] if family else []
     return " ".join((*texts, *(f"{k}={_short(v)}" for k, v in row.hyperparameters.items())))
 
 
 def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _told_of_variation(board: "Board") -> list[str]:
+    """Says of which configurations there is no interval over seeds, and why."""
+    alike = [row for row in board.rows if row.n > 1 and row.interval_seeds is None]
+    single = [row for row in board.rows if row.n == 1]
+    lines = []
+    if alike:
+        lines.append(f"All seeds scored alike, so no interval or test over seeds: {_some(alike)}.")
+    if single and len(single) < len(board.rows):
+        lines.append(f"One seed only, so no interval: {_some(single)}.")
+    return lines
+
+
+def _some(rows: Sequence["Row"]) -> str:
+    names = ", ".join(row.config_id[:6] for row in rows[:_FEW])
+    return names + (f" and {len(rows) - _FEW} more" if len(rows) > _FEW else "")
+
+
+def _legend(board: "Board") -> list[str]:
+    """Says what the column of verdicts means."""
+    if not board.pairs:
+        return []
+    targets = " or ".join(dict.fromkeys(pair.target for pair in board.pairs))
+    line = f"leader is: for {targets}, equivalent within {board.question.margin:g}"
+    if any(pair.seeds_needed or pair.obstacle == "seeds" for pair in board.pairs):
+        line += "; (n): the seeds each that would tell"
+    if any(pair.obstacle == "images" for pair in board.pairs):
+        line += "; (images): no seeds would tell, more images would"
+    return [line + "."]
 
 
 def _verdict(board: "Board") -> str:
@@ -133,7 +204,7 @@ def _verdict(board: "Board") -> str:
             f"Imported from {board.imported['format']}: a run is one trial's best epoch, the mean "
             "over executions that are not counted. That is optimistic, and tells nothing apart."
         )
-    ranked = [row for row in board.rows if row.mean is not None and not row.stopped_early]
+    ranked = [row for row in board.rows if row.is_ranked]
     if not ranked:
         return "No configuration was trained to its planned length yet: these are on their way."
     others = len(ranked) - 1
@@ -146,5 +217,15 @@ def _verdict(board: "Board") -> str:
     seeds = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
     told = f"{board.undecided} of {others} others cannot be told from the leader"
     if leader.in_best_set is not None:
-        return f"* the best-set: it holds the best with 95 % confidence; {told}."
-    return f"With {seeds} seeds {told}. More seeds tell more: --seeds 5."
+        sure = f"{100 * (1 - board.question.alpha):.4g} %"
+        return f"* the best-set: it holds the best on these images with {sure} confidence; {told}."
+    return f"With {seeds} seeds {told}.{_advice(board)}"
+
+
+def _advice(board: "Board") -> str:
+    undecided = [pair for pair in board.pairs if pair.verdict == "undecided"]
+    if not undecided:
+        return ""
+    if all(pair.obstacle == "images" for pair in undecided):
+        return " More seeds would not tell, more images would."
+    return " More seeds tell more: --seeds 5."

@@ -1,15 +1,20 @@
 """Prints a study's leaderboard."""
 
 import json
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from kerascnn import metrics
 from tuning.commands import _options
 
+if TYPE_CHECKING:
+    from tuning.comparison import Board
 
-@click.command(epilog=_options.STUDY_HELP)
-@click.argument("study", required=False)
+
+@click.command(epilog=f"{_options.STUDY_HELP} Several are one leaderboard, if of the same data.")
+@click.argument("study", nargs=-1)
 @click.option(
     "--metric",
     help=f"One of {', '.join(metrics.DIRECTIONS)}.  [default: the study's objective]",
@@ -18,22 +23,84 @@ from tuning.commands import _options
     "--split",
     help=f"One of {', '.join(metrics.PREFIXES.values())}.  [default: validation]",
 )
+@click.option(
+    "--margin",
+    type=float,
+    help="Difference that matters, in the metric's unit.  [default: the study's]",
+)
+@click.option(
+    "--pair",
+    nargs=2,
+    metavar="A B",
+    help="Print one pair in full: two ids, or what they begin with.",
+)
+@click.option("--all-pairs", is_flag=True, help="Print every pair instead of the leaderboard.")
+@click.option("--wide", is_flag=True, help="Add the sd's interval, and what luck alone makes it.")
+@click.option("--csv", metavar="PATH", help="Write every field, a line each; - is stdout.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON value.")
-def command(study: str | None, metric: str | None, split: str | None, as_json: bool) -> None:
+def command(
+    study: tuple[str, ...],
+    metric: str | None,
+    split: str | None,
+    margin: float | None,
+    pair: tuple[str, str] | None,
+    all_pairs: bool,
+    wide: bool,
+    csv: str | None,
+    as_json: bool,
+) -> None:
     """Rank the configurations of STUDY by their mean over seeds.
 
     Each row: how many runs finished, their mean, its 95 % interval for new data and for other
-    seeds on the same images, the standard deviation between runs, size, and mean time of a run.
+    seeds on the same images, the standard deviation between runs, size, mean time of a run, and
+    whether the leader is BETTER than it, EQUIVALENT within the margin, or UNDECIDED, with the
+    seeds that would tell.
     """
+    if pair and all_pairs:
+        raise ValueError("Either --pair or --all-pairs, not both.")
+    if as_json and csv == "-":
+        raise ValueError("Both --json and --csv - print on stdout.")
     from tuning import comparison
-    from tuning.commands import _board
     from tuning.study import find
 
-    found = find(study)
-    if study is None:
-        click.echo(f"Study {found.folder}", err=True)
-    board = comparison.compare(found, metric, split)
+    found = [find(name) for name in study] or [find()]
+    if not study:
+        click.echo(f"Study {found[0].folder}", err=True)
+    board = comparison.compare(found, metric, split, margin=margin, pair=pair, all_pairs=all_pairs)
+    if csv:
+        _write(board, csv)
     if as_json:
         click.echo(json.dumps(board.to_json()))
+    if as_json or csv == "-":
+        _warn(board)
+        return
+    _show(board, pair=bool(pair), all_pairs=all_pairs, wide=wide)
+
+
+def _show(board: "Board", *, pair: bool, all_pairs: bool, wide: bool) -> None:
+    from tuning.commands import _board, _pairs
+
+    if pair:
+        _pairs.show_one(board)
+    elif all_pairs:
+        _pairs.show_all(board)
     else:
-        _board.show(board)
+        _board.show(board, wide=wide)
+
+
+def _write(board: "Board", path: str) -> None:
+    from kerascnn.record import write_file
+    from tuning.commands import _csv
+
+    if path == "-":
+        click.echo(_csv.text(board), nl=False)
+    else:
+        write_file(Path(path), _csv.text(board).encode())
+
+
+def _warn(board: "Board") -> None:
+    """Says on stderr what a program that reads stdout is not told."""
+    from tuning.commands import _board
+
+    for line in _board.notes(board):
+        click.echo(line, err=True)
