@@ -118,6 +118,8 @@ def compare(
         found = [pairs.one(pairs.contrast(*(samples[config] for config in asked)), question)]
     elif all_pairs:
         found = pairs.every([samples[config] for config in standing], question)
+    if studies[0].imported is not None:  # A run is the mean of executions that are not counted.
+        found = []
     failures = {config: why for config, runs in groups.items() if (why := gathered.reason(runs))}
     return Board(
         study=", ".join(dict.fromkeys(each.name for each in studies)),

@@ -1,51 +1,15 @@
 """The leaderboard, from records made by hand."""
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kerascnn import training
 from kerascnn.record import RunRecord
-from kerascnn.spec import RunSpec
-from tuning import comparison, gathered, measures, study
-from tuning.search_spec import SearchSpec
-from tuning.space import Choice
-from tuning.study import Study
+from tests.boards import BASE, begin, record, scored, with_logits
+from tuning import comparison, gathered, measures
 from tuning.trials import Trial, alike
-
-BASE = RunSpec(family="cnn", dataset="digits", fingerprint="f" * 64)
-SPEC = SearchSpec(base=BASE, space={"filters": Choice(8, 16, 32, 64)})
-LABELS = np.arange(20, dtype=np.int32) % 2
-
-
-def record(filters: int, repeat: int, accuracy: float | None, parameters: int = 1) -> RunRecord:
-    spec = BASE.configure({"filters": filters}).repeated(0, "search", repeat)
-    point = {"filters": filters}
-    if accuracy is None:
-        return RunRecord(spec=spec, status="failed", error="No.", trial=0, point=point)
-    metrics = {"val_accuracy": accuracy, "val_loss": 1 - accuracy}
-    return RunRecord(
-        spec=spec, metrics=metrics, trial=0, point=point, seconds=2, parameters=parameters
-    )
-
-
-def begin(folder: Path, records: Sequence[RunRecord]) -> Study:
-    made = study.create(folder, SPEC, {})
-    with made.log:
-        for each in records:
-            made.log.append_record(each)
-    return made
-
-
-def with_logits(made: Study, spec: RunSpec, right: Sequence[bool]) -> None:
-    folder = training.run_dir(made.folder, spec)
-    folder.mkdir(parents=True)
-    guesses = np.where(right, LABELS, 1 - LABELS)
-    np.save(folder / "logits-validation.npy", np.eye(2, dtype=np.float32)[guesses])
-    study.save_labels(made.folder, "validation", LABELS)
 
 
 def test_rows_hold_mean_spread_and_failures_best_first(tmp_path: Path) -> None:
@@ -122,6 +86,51 @@ def test_json_is_what_the_design_promises(tmp_path: Path) -> None:
     found = comparison.compare(begin(tmp_path / "s", [record(8, 0, 0.8)])).to_json()
     assert set(found) == {"study", "metric", "split", "imported", "configurations", "pairs"}
     assert "values" not in found["configurations"][0]
+    assert found["pairs"] == []
+
+
+def test_unreadable_logits_are_named_and_cost_nothing_else(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    made = scored(tmp_path / "s", {f: rng.random((2, 20)) < 0.8 for f in (8, 16, 32)})
+    gone, torn, *_ = sorted(made.folder.glob("*/search1/logits-validation.npy"))
+    gone.unlink()
+    torn.write_bytes(torn.read_bytes()[:-8])
+    board = comparison.compare(made)
+    wrong = {path.parts[-3]: path for path in (gone, torn)}
+    for row in board.rows:
+        assert (row.interval_new_data is None) == (row.config_id in wrong)
+        assert (row.sd_floor is None) == (row.config_id in wrong)
+        assert row.n == 2
+        assert row.sd is not None
+    assert len(board.unreadable) == 2
+    missing, damaged = sorted(board.unreadable, key=lambda text: "damaged" in text)
+    assert missing == f"search1 of {gone.parts[-3][:6]}: {gone} is missing"
+    assert damaged.startswith(f"search1 of {torn.parts[-3][:6]}: {torn} is damaged: ")
+    targets = {pair.target for pair in board.pairs}
+    assert targets == {"seeds"}
+
+
+def test_missing_labels_are_named_once(tmp_path: Path) -> None:
+    right = np.random.default_rng(0).random((2, 20)) < 0.8
+    made = scored(tmp_path / "s", {8: right, 16: right})
+    labels = made.folder / "labels-validation.npy"
+    labels.unlink()
+    assert comparison.compare(made).unreadable == (f"{labels} is missing",)
+    np.save(labels, np.zeros(19, np.int32))
+    found = comparison.compare(made).unreadable
+    assert len(found) == 4
+    assert all("its shape is (20, 2), there are 19 labels" in text for text in found)
+
+
+def test_a_metric_that_is_no_mean_reads_no_logits(tmp_path: Path) -> None:
+    records = [record(8, i, 0.8 + i / 10) for i in range(2)]
+    records = [
+        dataclasses.replace(r, metrics={"val_f1_macro": 0.5 + i}) for i, r in enumerate(records)
+    ]
+    board = comparison.compare(begin(tmp_path / "s", records), "f1_macro")
+    assert board.unreadable == ()
+    assert board.rows[0].interval_new_data is None
+    assert board.rows[0].sd is not None
 
 
 @pytest.mark.parametrize(

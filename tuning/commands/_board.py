@@ -194,7 +194,7 @@ def _legend(board: "Board") -> list[str]:
         line += "; (n): the seeds each that would tell"
     if any(pair.obstacle == "images" for pair in board.pairs):
         line += "; (images): no seeds would tell, more images would"
-    return [line + "."]
+    return textwrap.wrap(line + ".", 110)
 
 
 def _verdict(board: "Board") -> str:

@@ -64,10 +64,10 @@ def command(
     from tuning.study import find
 
     found = [find(name) for name in study] or [find()]
+    board = comparison.compare(found, metric, split, margin=margin, pair=pair, all_pairs=all_pairs)
     if not study:
         click.echo(f"Study {found[0].folder}", err=True)
-    board = comparison.compare(found, metric, split, margin=margin, pair=pair, all_pairs=all_pairs)
-    if csv:
+    if csv is not None:
         _write(board, csv)
     if as_json:
         click.echo(json.dumps(board.to_json()))
@@ -94,6 +94,8 @@ def _write(board: "Board", path: str) -> None:
 
     if path == "-":
         click.echo(_csv.text(board), nl=False)
+    elif Path(path).is_dir():
+        raise ValueError(f"--csv needs a file. Received the folder {path!r}")
     else:
         write_file(Path(path), _csv.text(board).encode())
 
