@@ -10,6 +10,8 @@ PHASES = ("search", "confirm", "final", "decompose")
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
 SCHEDULES = ("constant", "cosine", "one_cycle")
 AUGMENTATIONS = ("shift", "flip", "rotation", "crop", "cutout")
+# Ways to draw several training sets from the training images.
+SCHEMES = ("disjoint", "bootstrap", "subsample")
 BALANCES = ("none", "weights", "sampling")
 
 # Field -> the words it may be.
@@ -112,16 +114,17 @@ def ranges(fields: Mapping[str, Any]) -> None:
     subset_parts(fields["subset"])
 
 
-def subset_parts(subset: str) -> tuple[int, int]:
-    """Returns (number of parts, which part) of a `subset`; "all" is part 0 of 1.
+def subset_parts(subset: str) -> tuple[int, int, str]:
+    """Returns (number of subsets, which, how they are drawn); "all" is part 0 of 1.
 
     Raises:
-        ValueError: If `subset` is neither "all" nor "disjoint:K/I" with 0 <= I < K.
+        ValueError: If `subset` is neither "all" nor one of `SCHEMES` with K/I, 0 <= I < K.
     """
     if subset == "all":
-        return 1, 0
+        return 1, 0, "disjoint"
     scheme, _, numbers = subset.partition(":")
     count, _, part = numbers.partition("/")
-    if scheme == "disjoint" and count.isdecimal() and part.isdecimal() and int(part) < int(count):
-        return int(count), int(part)
-    raise ValueError(f"`subset` must be 'all' or 'disjoint:K/I' with I < K. Received: {subset!r}")
+    if scheme in SCHEMES and count.isdecimal() and part.isdecimal() and int(part) < int(count):
+        return int(count), int(part), scheme
+    known = f"'all' or {'|'.join(SCHEMES)}:K/I with I < K"
+    raise ValueError(f"`subset` must be {known}. Received: {subset!r}")

@@ -65,7 +65,7 @@ class RunSpec:
             images of every class in an epoch, n in all: those of a small class repeatedly, those
             of a large one in part, drawn anew for every epoch.
         phase: One of `checks.PHASES`.
-        subset: "all", or "disjoint:K/I": part I of K disjoint, stratified training parts.
+        subset: "all", or "disjoint:K/I": subset I of K, drawn in one of `checks.SCHEMES`.
         repeat: Which of the configuration's runs: 0, 1, ...
         seed: Of initial weights, order, augmentation and dropout: 31 bits.
         stop_epoch: Epochs to train, at most `epochs`; 0: all of them.

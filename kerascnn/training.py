@@ -44,9 +44,9 @@ def run(
     """Trains `specs`: one configuration but for the seed and numbers such as the learning rate.
 
     Each run leaves in `<folder>/<config_id>/<run_name>/` its logits (float32 `.npy`, fsynced),
-    `model.keras` for repeat 0, what the loggers write and, last, `record.json`: a run that is
-    found there already is not repeated. Whatever happens is in the records; nothing is raised
-    but a full disk.
+    `model.keras` for repeat 0 on all training images, what the loggers write and, last,
+    `record.json`: a run that is found there already is not repeated. Whatever happens is in the
+    records; nothing is raised but a full disk.
 
     Args:
         specs: What to train.
@@ -208,7 +208,7 @@ def _finish(run: _Run, data: "Dataset", model: Any, predict: Any) -> None:
             return
         save_array(run.dir / f"logits-{part}.npy", logits)
         found |= metrics.measure(logits, data.labels[indices], part)
-    if run.spec.repeat == 0:
+    if run.spec.repeat == 0 and run.spec.subset == "all":  # No model of a part is ever exported.
         beside = run.dir / ".model.keras"  # Keras insists on the ending.
         model.save(beside)
         os.replace(beside, run.dir / "model.keras")

@@ -78,14 +78,28 @@ class Dataset:
         return np.sort(self.order[:PROBE_SIZE])
 
     def training(
-        self, train_size: int = 0, count: int = 1, part: int = 0, *, besides: Sequence[str] = ()
+        self,
+        train_size: int = 0,
+        count: int = 1,
+        part: int = 0,
+        scheme: str = "disjoint",
+        *,
+        besides: Sequence[str] = (),
     ) -> npt.NDArray[np.int64]:
-        """Returns the sorted indices to train on: part `part` of `count` disjoint, stratified ones.
+        """Returns the sorted indices to train on: subset `part` of `count`, stratified by class.
+
+        "disjoint" subsets share no image and are all images together. A "bootstrap" has as many
+        images of each class as there are, drawn with replacement: some come twice or more, about
+        37 % never. A "subsample" has half of the images of each class, to within one, drawn
+        without replacement. These two are drawn by (scheme, count, part) alone, so that every
+        configuration and seed gets the same. Copies and groups of related images may be torn
+        apart: subsets are then less independent than they look.
 
         Args:
             train_size: Images in all, before the division; 0: all there are.
-            count: Number of disjoint parts.
+            count: Number of subsets.
             part: Which of them.
+            scheme: One of `checks.SCHEMES`.
             besides: Parts of the data that are trained on besides train, unless `train_size`
                 asks for fewer images.
 
@@ -102,10 +116,21 @@ class Dataset:
         if not train_size:
             prefix = np.concatenate([prefix, *(self.parts[name] for name in besides)])
         by_class = prefix[np.argsort(self.labels[prefix], kind="stable")]
-        chosen = np.sort(by_class[part::count])
+        if scheme == "disjoint":
+            chosen = by_class[part::count]
+        else:
+            rng = np.random.default_rng([*scheme.encode(), count, part])
+            _, firsts, sizes = np.unique(
+                self.labels[by_class], return_index=True, return_counts=True
+            )
+            draw = {"bootstrap": _with_replacement, "subsample": _shuffled}[scheme]
+            drawn = [first + draw(size, rng) for first, size in zip(firsts, sizes, strict=True)]
+            chosen = by_class[np.concatenate(drawn)]
+            if scheme == "subsample":
+                chosen = chosen[::2]
         if not len(chosen):
             raise ValueError(f"{len(self.order)} training images cannot make {count} parts.")
-        return chosen
+        return np.sort(chosen)
 
     def pixels(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Returns images as the networks take them: float32 (n, height, width, channels)."""
@@ -113,3 +138,11 @@ class Dataset:
         if self.offset:
             scaled += np.float32(self.offset)
         return np.asarray(scaled, np.float32)
+
+
+def _with_replacement(size: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    return rng.integers(0, size, size)
+
+
+def _shuffled(size: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    return rng.permutation(size)

@@ -172,6 +172,40 @@ def test_disjoint_training_parts_are_stratified(counts: list[int], count: int) -
         assert max(members) - min(members) <= 1
 
 
+def test_bootstraps_are_stratified_and_hold_63_percent() -> None:
+    data = _dataset([3000, 1500])
+    parts = [data.training(0, 4, part, "bootstrap") for part in range(4)]
+    pool = data.parts["train"]
+    for part in parts:
+        assert set(part.tolist()) <= set(pool.tolist())
+        assert (np.bincount(data.labels[part]) == np.bincount(data.labels[pool])).all()
+        # The share is normal with a standard error of 0.0068 at 1,500 and more images.
+        assert len(np.unique(part)) / len(pool) == pytest.approx(1 - np.exp(-1), abs=0.03)
+        assert (np.diff(part) >= 0).all()
+    assert len({part.tobytes() for part in parts}) == 4
+
+
+@pytest.mark.parametrize("counts", [[100, 100], [61, 203, 31], [100] * 10])
+def test_subsamples_are_stratified_halves_without_repetition(counts: list[int]) -> None:
+    data = _dataset(counts)
+    parts = [data.training(0, 4, part, "subsample") for part in range(4)]
+    pool = np.bincount(data.labels[data.parts["train"]])
+    for part in parts:
+        assert len(np.unique(part)) == len(part) == (pool.sum() + 1) // 2
+        assert (abs(2 * np.bincount(data.labels[part]) - pool) <= 1).all()
+        assert set(part.tolist()) <= set(data.parts["train"].tolist())
+    assert len({part.tobytes() for part in parts}) == 4
+
+
+@pytest.mark.parametrize("scheme", ["bootstrap", "subsample"])
+def test_draws_depend_on_scheme_count_and_part_alone(scheme: str) -> None:
+    first, other = _dataset([60, 200, 30]), _dataset([60, 200, 30])
+    ours = first.training(0, 4, 1, scheme)
+    np.testing.assert_array_equal(ours, other.training(0, 4, 1, scheme))
+    assert ours.tolist() != first.training(0, 5, 1, scheme).tolist()
+    assert len(first.training(100, 4, 1, scheme)) in (50, 100)
+
+
 def test_a_training_sample_is_stratified_and_nested() -> None:
     data = _dataset([100, 300])
     small, large = data.training(50), data.training(100)

@@ -171,10 +171,20 @@ def test_stop_epoch_is_at_most_epochs() -> None:
         dataclasses.replace(BASE, stop_epoch=10)
 
 
-@pytest.mark.parametrize("subset", ["half", "disjoint:4", "disjoint:4/4", "disjoint:a/b", ""])
+@pytest.mark.parametrize(
+    "subset",
+    ["half", "disjoint:4", "disjoint:4/4", "disjoint:a/b", "", "bootstrap:2/2", "jackknife:4/0"],
+)
 def test_bad_subsets_are_refused(subset: str) -> None:
-    with pytest.raises(ValueError, match="`subset` must be"):
+    with pytest.raises(ValueError, match=r"`subset` must be 'all' or disjoint\|bootstrap"):
         subset_parts(subset)
+
+
+def test_a_subset_says_how_many_there_are_and_which_it_is() -> None:
+    assert subset_parts("all") == (1, 0, "disjoint")
+    assert subset_parts("disjoint:4/3") == (4, 3, "disjoint")
+    assert subset_parts("bootstrap:10/0") == (10, 0, "bootstrap")
+    assert subset_parts("subsample:2/1") == (2, 1, "subsample")
 
 
 def test_no_name_is_a_field_and_a_keyword() -> None:

@@ -68,6 +68,17 @@ def test_a_run_leaves_its_record_logits_events_and_model(tmp_path: Path) -> None
     assert (probabilities.argmax(axis=1) == labels).mean() == records[0].metrics["val_accuracy"]
 
 
+def test_a_run_on_a_subset_leaves_no_model(tmp_path: Path) -> None:
+    subsets = ("disjoint:4/1", "bootstrap:4/1", "subsample:4/1")
+    specs = [SPEC.repeated(0, "decompose", 0, subset) for subset in subsets]
+    assert [record.status for record in run(tmp_path, *specs)] == ["finished"] * 3
+    folders = [training.run_dir(tmp_path, spec) for spec in specs]
+    assert not list(tmp_path.rglob("model.keras"))
+    logits = [np.load(folder / "logits-validation.npy") for folder in folders]
+    assert not np.array_equal(logits[0], logits[1])
+    assert not np.array_equal(logits[1], logits[2])
+
+
 def test_a_run_found_finished_is_not_repeated(tmp_path: Path) -> None:
     first = run(tmp_path, SPEC)
     (training.run_dir(tmp_path, SPEC) / "logits-validation.npy").unlink()
