@@ -8,7 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kerascnn import datasets, metrics, registry, training
+from kerascnn.checks import subset_parts
 from kerascnn.record import write_file
 from kerascnn.spec import RunSpec, Value, settings
 from tuning import space as spaces
@@ -93,6 +96,21 @@ def _check_sizes(spec: SearchSpec, data: Any) -> None:
         domain = contender.space.get("train_size")
         for size in (contender.base.train_size, *(spaces.ends(domain) if domain else ())):
             data.training(size)
+            if spec.subsets:
+                _check_classes(spec, data, size)
+
+
+def _check_classes(spec: SearchSpec, data: Any, size: Any) -> None:
+    """Refuses to draw training sets of which one would have no image of some class."""
+    count, _, scheme = subset_parts(spec.training_sets[0])
+    present = np.bincount(data.labels[data.training(size)], minlength=data.num_classes)
+    least = {"disjoint": count, "bootstrap": 1, "subsample": 2}[scheme]
+    if present.min() < least:
+        name = data.class_names[present.argmin()]
+        raise ValueError(
+            f"{count} {scheme} subsets need at least {least} training images of every class. "
+            f"Class {name!r} has {present.min()}."
+        )
 
 
 def _begin(spec: SearchSpec, data: Any, threads: int | None, name: str | None) -> Study:
@@ -104,7 +122,7 @@ def _begin(spec: SearchSpec, data: Any, threads: int | None, name: str | None) -
     if threads is None and (folder / "study.json").exists():
         spec = dataclasses.replace(spec, threads=Study(folder).spec.threads)
     if not spec.oracle:  # Each command's point carries all of its settings.
-        spec = dataclasses.replace(spec, base=_data_alone(asked[0]), others=())
+        spec = dataclasses.replace(spec, base=_data_alone(asked[0]), space={}, others=())
     begun = study.create(folder, spec, _about(data))
     for base in asked:
         if base.code and base.family.endswith(".py"):

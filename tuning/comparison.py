@@ -92,6 +92,9 @@ def compare(
             different data, or the margin is not above 0.
     """
     studies = [study] if isinstance(study, Study) else list(study)
+    if subsets := [each for each in studies if each.spec.subsets]:
+        # Its runs differ by more than their seeds.
+        raise ValueError(f"{subsets[0].folder} is a decomposition: `decompose` prints its table.")
     if len(studies) > 1 and (alone := [each for each in studies if each.imported is not None]):
         raise ValueError(f"{alone[0].folder} was imported, its data are unknown: it stands alone.")
     part, name = gathered.resolve(studies, metric, split)

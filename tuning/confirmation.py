@@ -10,10 +10,10 @@ from concurrent.futures import Executor
 from typing import Any
 
 from kerascnn import metrics, registry, training
-from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec
 from tuning import comparison, shortlisting
-from tuning.dispatch import Dispatch, Run
+from tuning.dispatch import Run
+from tuning.rounds import Rounds
 from tuning.rules import Rules
 from tuning.shortlisting import Candidate
 from tuning.study import Study
@@ -53,16 +53,11 @@ class Confirmation:
         self._workers = workers
         self._rules = rules or study.spec.rules
         self._again = again
-        self._watch = watch
         self._maximize = metrics.maximize(study.spec.objective)
         self._name = metrics.split_name(study.spec.objective)[1]
         self._metric = metrics.prefix_of("confirmation") + self._name
         self._candidates: dict[str, Candidate] = {}
-        self._planned = 0
-        self._ended: list[RunRecord] = []
-        self._dispatch: Dispatch[Candidate] = Dispatch(
-            study, executor, run=run, missing=_missing, record=self._record
-        )
+        self._rounds: Rounds[Candidate] = Rounds(study, executor, key=_key, run=run, watch=watch)
 
     def __call__(self) -> None:
         """Runs the confirmation to its end; one that has ended is left as it is.
@@ -79,7 +74,7 @@ class Confirmation:
             try:
                 self._confirm()
             except BaseException:
-                self._dispatch.stop()
+                self._rounds.stop()
                 raise
 
     def _confirm(self) -> None:
@@ -161,36 +156,17 @@ class Confirmation:
 
     def _train(self, phase: str, repeats: Repeats) -> None:
         """Trains what is missing of some runs, and waits for them."""
-        specs = {
-            config: [
-                self._candidates[config].config.repeated(self._study.spec.seed, phase, repeat)
-                for repeat in each
-            ]
+        specs = [
+            (
+                self._candidates[config],
+                [
+                    self._candidates[config].config.repeated(self._study.spec.seed, phase, repeat)
+                    for repeat in each
+                ],
+            )
             for config, each in repeats.items()
-        }
-        self._planned = sum(map(len, specs.values()))
-        self._ended = [
-            self._candidates[config].runs[phase, repeat]
-            for config, each in repeats.items()
-            for repeat in each
-            if (phase, repeat) in self._candidates[config].runs
         ]
-        parts = max(1, -(-self._workers // len(specs)))
-        for config, each in specs.items():
-            self._dispatch.submit(self._candidates[config], each, parts=parts)
-        while not self._dispatch.idle:
-            self._dispatch.wait()
-
-    def _record(self, candidate: Candidate, record: RunRecord) -> None:
-        key = (record.spec.phase, record.spec.repeat)
-        if key in candidate.runs:
-            return
-        record = dataclasses.replace(record, trial=candidate.trial, point=candidate.point)
-        self._study.log.append_record(record)
-        candidate.runs[key] = record
-        self._ended.append(record)
-        failed = sum(each.status != "finished" for each in self._ended)
-        self._watch(Progress(len(self._ended), self._planned, failed, None))
+        self._rounds.train(specs, parts=max(1, -(-self._workers // len(specs))))
 
 
 class Attempt:
@@ -285,8 +261,8 @@ def _next_repeat(study: Study, config_id: str, phase: str) -> int:
     return max(used, default=-1) + 1
 
 
-def _missing(candidate: Candidate, specs: Sequence[RunSpec]) -> list[RunSpec]:
-    return [spec for spec in specs if (spec.phase, spec.repeat) not in candidate.runs]
+def _key(spec: RunSpec) -> tuple[str, int]:
+    return spec.phase, spec.repeat
 
 
 def _confirming(study: Study) -> list[Any]:

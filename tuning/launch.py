@@ -10,7 +10,9 @@ from kerascnn import registry
 from kerascnn.spec import Value
 from tuning import begin, executors
 from tuning.confirmation import Confirmation
-from tuning.plan import new_search, new_training
+from tuning.decomposition import Decomposition
+from tuning.decomposition_report import Report, report, show_in_tensorboard
+from tuning.plan import new_decomposition, new_search, new_training
 from tuning.search import ImpossibleError, Search
 from tuning.search_spec import SearchSpec
 from tuning.study import Study, save_labels
@@ -171,6 +173,60 @@ def confirm(
     calls = (wanted.shortlist + 1) * wanted.confirmation_seeds
     with _pool(spec, executor, workers, calls) as (pool, at_once):
         Confirmation(study, pool, workers=at_once, rules=wanted, again=again, watch=watch)()
+
+
+def decompose(
+    family: str,
+    dataset: str = "digits",
+    *,
+    seeds: int = 3,
+    workers: int | None = None,
+    executor: str = "processes",
+    watch: Callable[[Progress], None] = lambda progress: None,
+    **options: Any,
+) -> Report:
+    """Takes the error of a family apart into bias and variance, or continues where that stopped.
+
+    Args:
+        family: See `train`.
+        dataset: See `search`.
+        seeds: Runs on each training set.
+        workers: See `search`.
+        executor: See `search`.
+        watch: See `search`.
+        **options: As `new_decomposition` takes them.
+    """
+    begun, points = new_decomposition(
+        family, dataset, seeds=seeds, workers=workers, executor=executor, **options
+    )
+    return run_decomposition(
+        begun, points, seeds=seeds, workers=workers, executor=executor, watch=watch
+    )
+
+
+def run_decomposition(
+    begun: Study,
+    points: Sequence[Mapping[str, Value]],
+    *,
+    seeds: int,
+    workers: int | None = None,
+    executor: str = "processes",
+    watch: Callable[[Progress], None] = lambda progress: None,
+) -> Report:
+    """Runs a decomposition to its end; see `decompose` for the arguments."""
+    spec = begun.spec
+    fresh = not any(True for _ in begun.log.lines())
+    calls = seeds * len(spec.training_sets) * len(points)
+    with _pool(spec, executor, workers, calls) as (pool, at_once):
+        try:
+            Decomposition(begun, pool, points=points, seeds=seeds, workers=at_once, watch=watch)()
+        except ImpossibleError:
+            if fresh:
+                shutil.rmtree(begun.folder)
+            raise
+    found = report(begun)
+    show_in_tensorboard(begun, found)
+    return found
 
 
 @contextlib.contextmanager

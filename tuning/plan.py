@@ -1,15 +1,15 @@
 """From what a user asks for to a study, without running it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kerascnn import registry
-from kerascnn.spec import Value
+from kerascnn.spec import RunSpec, Value, default_of
 from tuning import begin, executors
 from tuning import space as spaces
 from tuning.rules import Rules
 from tuning.searchable import preset_of, space_of
-from tuning.space import Space
+from tuning.space import Choice, Space
 from tuning.study import Study
 
 
@@ -126,6 +126,92 @@ def new_training(
         families[0], dataset, points[0], spec, seed, threads, shared, executor, rest, **options
     )
     return begun, [begin.pointed(each, point) for each, point in zip(families, points, strict=True)]
+
+
+def new_decomposition(
+    family: str,
+    dataset: str,
+    *,
+    preset: str | None = None,
+    fixed: Mapping[str, Value] | None = None,
+    over: Mapping[str, spaces.Domain | str] | None = None,
+    scheme: str = "disjoint",
+    subsets: int = 4,
+    seeds: int = 3,
+    epochs: int = 9,
+    seed: int = 0,
+    workers: int | None = None,
+    threads: int | None = None,
+    executor: str = "processes",
+    **options: Any,
+) -> tuple[Study, list[dict[str, Value]]]:
+    """Begins, or opens, the study of a decomposition, without training anything.
+
+    Args:
+        family: See `launch.train`.
+        dataset: See `launch.search`.
+        preset: See `new_training`.
+        fixed: See `new_training`.
+        over: One setting and the values it is swept over: {"filters": "8,16,32"}.
+        scheme: How the training sets are drawn, one of `spec.SCHEMES`.
+        subsets: How many.
+        seeds: Runs on each, with the same seeds on all.
+        epochs: See `new_training`.
+        seed: See `new_training`.
+        workers: See `launch.search`.
+        threads: CPU threads of each run; None: the cores shared out among the runs.
+        executor: See `launch.search`.
+        **options: As `begin.prepare` takes them.
+
+    Returns:
+        The study, and the points in it that are these configurations.
+    """
+    families = _families(family)
+    if preset is not None and len(families) > 1:
+        raise ValueError(f"A preset is of one family. Received: {preset!r} with {family}")
+    if seeds < 2:
+        raise ValueError(f"`seeds >= 2` must hold: one shows no variance. Received: {seeds}")
+    swept = _swept(families, fixed or {}, over or {})
+    points = []
+    for each in families:
+        point = {"epochs": epochs, **preset_of(each, preset), **(fixed or {})}
+        begin.check_names(each, point)
+        values = [{name: value} for name, choice in swept.items() for value in choice.values]
+        points += [(each, {**point, **value}) for value in values or [{}]]
+    for each, point in points:
+        RunSpec(family=each, dataset="").configure(point)
+    at_once = min(seeds * subsets * len(points), executors.cores(), workers or len(points) * seeds)
+    shared = max(1, executors.cores() // max(1, at_once))
+    spec: dict[str, Any] = {"oracle": "", "objective": "val_accuracy", "trials": 1, "seeds": seeds}
+    spec |= {"space": swept, "subsets": f"{scheme}:{subsets}"}
+    base = {name: value for name, value in points[0][1].items() if name not in swept}
+    rest: list[tuple[str, Space]] = [(each, swept) for each in families[1:]]
+    begun = begin.prepare(
+        families[0], dataset, base, spec, seed, threads, shared, executor, rest, **options
+    )
+    return begun, [begin.pointed(each, point) for each, point in points]
+
+
+def _swept(
+    families: Sequence[str],
+    fixed: Mapping[str, Value],
+    over: Mapping[str, spaces.Domain | str],
+) -> dict[str, Choice]:
+    """Returns the one setting that is swept with its values, of the type the families take."""
+    if len(over) > 1:
+        raise ValueError(f"One setting is swept at a time. Received: {', '.join(over)}")
+    swept = {}
+    for name, domain in over.items():
+        if name in fixed:
+            raise ValueError(f"A setting is fixed or swept, not both. Received both for: {name}")
+        for each in families:
+            begin.check_names(each, {name: 0})
+        if isinstance(domain, str):
+            domain = spaces.parse(domain, default_of(families[0], name))
+        if not isinstance(domain, Choice) or len(domain.values) < 2:
+            raise ValueError(f"A sweep takes values: {name}=a,b,c. Received: {over[name]}")
+        swept[name] = domain
+    return swept
 
 
 def _families(typed: str) -> list[str]:

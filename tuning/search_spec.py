@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kerascnn import metrics, registry
+from kerascnn.checks import SCHEMES, subset_parts
 from kerascnn.spec import RunSpec, Value, value_of
 from tuning import space as spaces
 from tuning.rules import Rules
@@ -70,6 +71,8 @@ class SearchSpec:
             workers never wait for it: trial n is asked from the scores of the trials before
             n - lookahead, whoever ends first. Written once, from the workers there were.
         rules: What `confirm` will go by.
+        subsets: "disjoint:4": how many training sets a decomposition crosses with the seeds, and
+            how they are drawn; "": it is none.
     """
 
     base: RunSpec
@@ -85,6 +88,7 @@ class SearchSpec:
     seeds: int = 3
     lookahead: int = 4
     rules: Rules = dataclasses.field(default_factory=Rules)
+    subsets: str = ""
 
     def __post_init__(self) -> None:
         for name in ("trials", "seeds", "threads"):
@@ -105,11 +109,30 @@ class SearchSpec:
         labels = [contender.name for contender in self.contenders]
         if twice := [name for name in labels if labels.count(name) > 1]:
             raise ValueError(f"Two families of a search cannot share the name {twice[0]!r}.")
+        if self.subsets:
+            _check_subsets(self.subsets)
 
     @property
     def phase(self) -> str:
         """Which runs the study is of: "final" ones, scored on the test set, if it ranks by that."""
+        if self.subsets:
+            return "decompose"
         return "final" if self.objective.startswith("test_") else "search"
+
+    @property
+    def made_by(self) -> str:
+        """The command that makes such a study."""
+        if self.oracle:
+            return "search"
+        return "decompose" if self.subsets else "train"
+
+    @property
+    def training_sets(self) -> tuple[str, ...]:
+        """What a decomposition trains on: "disjoint:4/0" and so on; else "all"."""
+        if not self.subsets:
+            return ("all",)
+        count, _, _ = subset_parts(f"{self.subsets}/0")
+        return tuple(f"{self.subsets}/{part}" for part in range(count))
 
     @property
     def contenders(self) -> tuple[Contender, ...]:
@@ -169,6 +192,8 @@ class SearchSpec:
         base = fields.pop("base")
         del fields["others"], fields["rules"]
         fields |= self.rules.changed()
+        if not self.subsets:
+            del fields["subsets"]
         if self.others:
             fields["families"] = ",".join(contender.name for contender in self.contenders)
         for other in self.others:
@@ -177,6 +202,14 @@ class SearchSpec:
         if not self.oracle:  # Several `train` commands share a study if they share these.
             base = {name: base[name] for name in ("fingerprint", "split_seed", "image_size")}
         return {**_told(base), **fields}
+
+
+def _check_subsets(subsets: str) -> None:
+    scheme, _, count = subsets.partition(":")
+    if scheme not in SCHEMES:
+        raise ValueError(registry.unknown("schemes", scheme, SCHEMES))
+    if not count.isdecimal() or int(count) < 2:
+        raise ValueError(f"`subsets >= 2` must hold. Received: {count}")
 
 
 def _told(base: Mapping[str, Any]) -> dict[str, Any]:

@@ -148,9 +148,8 @@ def _is_empty(folder: Path) -> bool:
 
 def differences(ours: SearchSpec, theirs: SearchSpec) -> list[str]:
     """Returns what makes them two studies, a phrase each; empty if they are one."""
-    if bool(ours.oracle) != bool(theirs.oracle):
-        made = {True: "`search`", False: "`train`"}
-        return [f"it was made by {made[bool(ours.oracle)]}, not by {made[bool(theirs.oracle)]}"]
+    if ours.made_by != theirs.made_by:
+        return [f"it was made by `{ours.made_by}`, not by `{theirs.made_by}`"]
     old, new = ours.identity(), theirs.identity()
     if old["fingerprint"] != new["fingerprint"]:  # The pattern may be why.
         old["group_by"], new["group_by"] = ours.base.group_by, theirs.base.group_by

@@ -120,10 +120,28 @@ def write(
     if varied is not None:  # A further session of the configuration: its row gets sd, n, ...
         start = events.session_start(spec.config_id, events.shown_of(spec, shown))
         steps.insert(0, (0, [start, events.session_end(succeeded=True)]))
-    events.write_whole(target / label(shown), steps)
-    for old in target.parent.glob("summary-n*"):
-        if old != target:
-            shutil.rmtree(old)
+    _replace(target, shown, steps)
+
+
+def write_scalars(
+    folder: Path, spec: RunSpec, runs: int, scalars: Mapping[str, float], shown: Mapping[str, Value]
+) -> None:
+    """Writes numbers of one configuration, and replaces those of another number of runs.
+
+    Args:
+        folder: The study's.
+        spec: The configuration.
+        runs: How many runs the numbers are of.
+        scalars: Tag -> value, at the last epoch.
+        shown: The values that vary in the study, for the label.
+
+    Raises:
+        OSError: If the folder cannot be written or the disk is full.
+    """
+    from kerascnn import events  # NumPy: not on the way to a `--help`.
+
+    values = [events.scalar(tag, value) for tag, value in scalars.items()]
+    _replace(folder_of(folder, spec, runs), shown, [(spec.last_epoch, values)])
 
 
 def is_written(folder: Path, spec: RunSpec, seeds: int) -> bool:
@@ -134,6 +152,15 @@ def is_written(folder: Path, spec: RunSpec, seeds: int) -> bool:
 def folder_of(folder: Path, spec: RunSpec, seeds: int) -> Path:
     """Returns the folder of a configuration's summary in its study's."""
     return folder / spec.config_id / f"summary-n{seeds}"
+
+
+def _replace(target: Path, shown: Mapping[str, Value], steps: Sequence[Any]) -> None:
+    from kerascnn import events
+
+    events.write_whole(target / label(shown), steps)
+    for old in target.parent.glob("summary-n*"):
+        if old != target:
+            shutil.rmtree(old)
 
 
 def label(shown: Mapping[str, Value]) -> str:

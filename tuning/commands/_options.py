@@ -23,15 +23,12 @@ STUDY_HELP = "STUDY is a name under ./runs or a path; left out, the study writte
 
 def run_options(command: Function) -> Function:
     """Adds what `search` and `train` have in common."""
+    return _with_runs(_RUN_OPTIONS, command)
 
-    @functools.wraps(command)
-    def with_short(
-        *, fixed: tuple[str, ...], patience: int | None, balance: bool, **options: Any
-    ) -> Any:
-        short = {"patience": patience, "balance": "weights" if balance else None}
-        return command(fixed=_with_short(fixed, short), **options)
 
-    return cast(Function, _with(_RUN_OPTIONS, worker_options(with_short)))
+def unranked_options(command: Function) -> Function:
+    """Adds the same to a command that ranks nothing: there is no objective."""
+    return _with_runs([o for o in _RUN_OPTIONS if o is not _OBJECTIVE], command)
 
 
 def worker_options(command: Function) -> Function:
@@ -42,6 +39,19 @@ def worker_options(command: Function) -> Function:
 def rule_options(command: Function) -> Function:
     """Adds what `confirm` goes by, which a search fixes; what is left out is None."""
     return _with(_RULE_OPTIONS, command)
+
+
+def _with_runs(options: Sequence[Callable[[Any], Any]], command: Function) -> Function:
+    """Adds `options` and where runs are trained; what is short for a setting becomes one."""
+
+    @functools.wraps(command)
+    def with_short(
+        *, fixed: tuple[str, ...], patience: int | None, balance: bool, **given: Any
+    ) -> Any:
+        short = {"patience": patience, "balance": "weights" if balance else None}
+        return command(fixed=_with_short(fixed, short), **given)
+
+    return cast(Function, _with(options, worker_options(with_short)))
 
 
 def _with(options: Sequence[Callable[[Any], Any]], command: Function) -> Function:
@@ -65,6 +75,12 @@ def _with_short(fixed: tuple[str, ...], short: Mapping[str, object]) -> tuple[st
     return fixed
 
 
+_OBJECTIVE = click.option(
+    "--objective",
+    default="val_accuracy",
+    show_default=True,
+    help=f"What ranks: val_ and one of {', '.join(metrics.DIRECTIONS)}.",
+)
 _RUN_OPTIONS = (
     click.option(
         "--epochs",
@@ -99,12 +115,7 @@ _RUN_OPTIONS = (
         help="Weigh the loss so that every class counts the same, however many images it has: "
         "short for --set balance=weights.",
     ),
-    click.option(
-        "--objective",
-        default="val_accuracy",
-        show_default=True,
-        help=f"What ranks: val_ and one of {', '.join(metrics.DIRECTIONS)}.",
-    ),
+    _OBJECTIVE,
     click.option("--study", "name", help="Name under ./runs, or a path.  [default: made up]"),
     click.option(
         "--threads",
@@ -199,6 +210,11 @@ def read_settings(texts: tuple[str, ...]) -> dict[str, Value]:
 def read_domains(texts: tuple[str, ...]) -> Mapping[str, str]:
     """Reads `--vary` options: "filters=8:64:8"; the domains stay text."""
     return _pairs("--vary", texts)
+
+
+def read_sweep(texts: tuple[str, ...]) -> Mapping[str, str]:
+    """Reads `--over` options: "filters=8,16,32"; the values stay text."""
+    return _pairs("--over", texts)
 
 
 def _pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:
