@@ -100,7 +100,8 @@ def cross_entropy(logits: Logits, labels: Labels) -> Crossed | None:
     The central prediction is the softmax of the mean logits, as in `bias_variance.cross_entropy`.
     Each of the three variances is the jackknife over groups of min(subsets, seeds) runs: of equal
     size, so that what they still understate cancels in their differences, as far as it can. The
-    total is about 3 % too low with groups of three and 1 % with five, for logits that differ by 2.
+    total is about 3 % too low with groups of three and 1 % with five, for logits that differ by
+    2, and a part up to 8 % with groups of three.
     """
     subsets, seeds = logits.shape[:2]
     size = min(subsets, seeds)
@@ -144,7 +145,8 @@ def estimates(
 
     The squared standard error is that over images plus those of leaving out one subset and one
     seed at a time (jackknife), with Student's t and Satterthwaite's degrees of freedom, and no
-    interval is narrower than one of the three alone would be. COVERAGE
+    interval is narrower than one of the three alone would be. In simulated studies of 4 x 3 runs
+    95 % intervals covered 93 to 100 %, of 3 x 3 runs 91 to 100 %.
     """
     whole = by_image(decompose, logits, labels)
     if whole is None:

@@ -112,12 +112,12 @@ def command(
 def _show(report: "Report") -> None:
     rows = [row for row in report.rows if row.losses]
     sizes = {row.trained_on for row in rows}
-    trained = f"networks trained on {_span(sizes.pop())} images" if len(sizes) == 1 else ""
+    trained = f"{_span(sizes.pop())} images" if len(sizes) == 1 else ""
+    click.echo(f"{report.study}: bias and variance on {report.images:,} {report.split} images")
     click.echo(
-        f"{report.study}: bias and variance on {report.images:,} {report.split} images, for "
-        + (trained or "networks trained on as many images as each row says")
+        f"for networks trained on {trained or 'as many images as each row says'}: "
+        + _design(report, rows)
     )
-    click.echo(_design(report, rows))
     for loss, title in _LOSSES.items():
         click.echo(f"\n{title}")
         _table(loss, rows, own_sizes=not trained)
@@ -161,7 +161,7 @@ def _span(ends: tuple[int, int]) -> str:
 def _design(report: "Report", rows: Sequence["Row"]) -> str:
     designs = dict.fromkeys((len(row.subsets), len(row.repeats)) for row in rows)
     counts = " or ".join(f"{subsets} x {seeds}" for subsets, seeds in designs)
-    return f"{counts} runs each: {report.scheme} training sets x seeds"
+    return f"{counts} runs each, {report.scheme} training sets x seeds"
 
 
 def _notes(report: "Report", rows: Sequence["Row"]) -> list[str]:
