@@ -22,6 +22,7 @@ def test_what_it_makes_can_be_compared(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_it_measures_a_call(tmp_path: Path) -> None:
     benchmark.make(tmp_path / "s", configurations=2, seeds=2, images=50, classes=3, logits=False)
-    seconds, memory = benchmark.measured(str(tmp_path / "s"))
+    seconds, busy, memory = benchmark.measured(str(tmp_path / "s"))
     assert seconds > 0
+    assert busy > 0
     assert 0.01 < memory < 4
