@@ -48,7 +48,7 @@ class RunSpec:
         weight_decay: Decoupled weight decay per step, times the learning rate; at least 0.
         label_smoothing: Share of each label that is spread evenly over all classes, from 0 to
             below 1 (Szegedy et al., Rethinking the Inception Architecture, CVPR 2016,
-            arxiv.org/abs/1512.00567). In the loss that is trained on alone.
+            arxiv.org/abs/1512.00567). The validation loss stays plain cross-entropy.
         augmentation: "none", or some of `checks.AUGMENTATIONS` joined by "+", in any order.
             Drawn anew for every image and epoch: "shift" by up to an eighth of the side, zero
             filled; "flip", left to right, half the time; "rotation" by up to 15 degrees either
