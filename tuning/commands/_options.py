@@ -120,7 +120,7 @@ _RUN_OPTIONS = (
     click.option(
         "--threads",
         type=click.IntRange(1),
-        help="CPU threads of each run; the numbers depend on it.  [default: search 1, train the "
+        help="CPU threads of each run; the numbers depend on it.  [default: search 1, else the "
         "cores shared out]",
     ),
     click.option("--backend", help="tensorflow or jax.  [default: tensorflow]"),
