@@ -153,7 +153,8 @@ class LearningOracle:
             score = self._scores[number]
             entered = enter(oracle, f"trial{number}", self._points[number])
             end(oracle, entered, worst if score is None else score)
-        if oracle.trials:
+        # Before that it draws at random, and fitting takes seconds.
+        if len(oracle.trials) >= oracle.num_initial_points:
             oracle.gpr.fit(*oracle._vectorize_trials())
         for number in [number for number in self._points if number not in self._scores]:
             entered = enter(oracle, f"trial{number}", self._points[number])
