@@ -46,7 +46,7 @@ def export(model: Any, path: Path, card: Mapping[str, Any]) -> None:
         images = tf.TensorSpec((None, *model.input_shape[1:]), kind, name="images")
         archive.add_endpoint(name, function, [images])
     failed: Exception | None = None
-    with quiet.silenced(), _without_xla():
+    with quiet.silenced(), _servable_anywhere():
         try:
             archive.write_out(str(path), verbose=False)
         except tf.errors.OpError as error:
@@ -104,20 +104,32 @@ def _endpoints(model: Any, class_names: list[str]) -> dict[str, tuple[Callable[.
 
 
 @contextmanager
-def _without_xla() -> Iterator[None]:
-    """Traces functions inside functions in place.
+def _servable_anywhere() -> Iterator[None]:
+    """Traces functions inside functions in place, and grouped convolutions group by group.
 
     On a CPU Keras puts a grouped convolution into a function compiled by XLA, to train it; that
     mark would stay in the export, and servers without XLA refuse it:
-    https://github.com/tensorflow/serving/issues/2214
+    https://github.com/tensorflow/serving/issues/2214. Without the mark it depends on the
+    processor: where TensorFlow's own kernels are used instead of oneDNN's, it fuses the bias into
+    the convolution and then finds that it cannot do that in groups.
     """
     import tensorflow as tf
 
-    before = tf.config.functions_run_eagerly()
+    whole, before = tf.nn.convolution, tf.config.functions_run_eagerly()
+
+    def by_group(images: Any, kernel: Any, *rest: Any, **options: Any) -> Any:
+        groups = images.shape[-1] // kernel.shape[-2]
+        if groups == 1:
+            return whole(images, kernel, *rest, **options)
+        parts = zip(tf.split(images, groups, -1), tf.split(kernel, groups, -1), strict=True)
+        return tf.concat([whole(*part, *rest, **options) for part in parts], -1)
+
+    tf.nn.convolution = by_group
     tf.config.run_functions_eagerly(True)
     try:
         yield
     finally:
+        tf.nn.convolution = whole
         tf.config.run_functions_eagerly(before)
 
 
