@@ -153,7 +153,7 @@ def new_decomposition(
         preset: See `new_training`.
         fixed: See `new_training`.
         over: One setting and the values it is swept over: {"filters": "8,16,32"}.
-        scheme: How the training sets are drawn, one of `spec.SCHEMES`.
+        scheme: How the training sets are drawn, one of `checks.SCHEMES`.
         subsets: How many.
         seeds: Runs on each, with the same seeds on all.
         epochs: See `new_training`.

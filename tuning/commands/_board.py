@@ -1,5 +1,6 @@
 """A leaderboard as text."""
 
+import json
 import shutil
 import sys
 import textwrap
@@ -20,6 +21,18 @@ if TYPE_CHECKING:
 _GAP = "  "
 # How many of a kind are named one by one.
 _FEW = 5
+
+
+def present(study: Study, *, as_json: bool) -> None:
+    """Prints a study's leaderboard and what to type next, or one JSON value."""
+    from tuning import comparison
+
+    board = comparison.compare(study)
+    if as_json:
+        click.echo(json.dumps(board.to_json()))
+    else:
+        show(board)
+        click.echo(next_steps(study))
 
 
 def show(board: "Board", *, wide: bool = False) -> None:

@@ -1,6 +1,5 @@
 """Makes a study of a project of Keras Tuner."""
 
-import json
 from typing import TYPE_CHECKING
 
 import click
@@ -30,18 +29,13 @@ def command(folder: str, name: str | None, objective: str | None, as_json: bool)
     Tuner keeps the mean over executions of each one's best epoch, which is optimistic. Of a
     Hyperband search, promoted trials continue the run they were promoted from.
     """
-    from tuning import comparison, from_keras_tuner
+    from tuning import from_keras_tuner
     from tuning.commands import _board
 
     study, new = from_keras_tuner.import_project(folder, name=name, objective=objective)
     for line in _told(study, new):
         click.echo(line, err=True)
-    board = comparison.compare(study)
-    if as_json:
-        click.echo(json.dumps(board.to_json()))
-    else:
-        _board.show(board)
-        click.echo(_board.next_steps(study))
+    _board.present(study, as_json=as_json)
 
 
 def _told(study: "Study", new: bool) -> list[str]:

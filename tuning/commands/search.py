@@ -1,7 +1,5 @@
 """Searches the settings of a family, every configuration with several seeds."""
 
-import json
-
 import click
 
 from kerascnn import registry
@@ -62,7 +60,7 @@ def command(
     the DATASET. Left out: cnn on digits.
     """
     backend = _options.ask_without_a_backend(executor, backend)
-    from tuning import comparison, launch, plan
+    from tuning import launch, plan
     from tuning.commands import _board, _progress, _start
 
     family, dataset = _options.family_and_dataset(family, dataset)
@@ -90,9 +88,4 @@ def command(
         click.echo("The space is exhausted: every point in it was tried.", err=True)
     if reasons := done.infeasible:
         click.echo(f"{len(reasons)} points could not be built. The last: {reasons[-1]}", err=True)
-    board = comparison.compare(study)
-    if as_json:
-        click.echo(json.dumps(board.to_json()))
-    else:
-        _board.show(board)
-        click.echo(_board.next_steps(study))
+    _board.present(study, as_json=as_json)

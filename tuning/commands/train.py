@@ -1,7 +1,5 @@
 """Trains one configuration with several seeds."""
 
-import json
-
 import click
 
 from tuning.commands import _options
@@ -40,7 +38,7 @@ def command(
     configuration each. The score is of the validation part, after the last epoch or, with
     --patience, the one it went back to; or of the test set with --test.
     """
-    from tuning import comparison, launch, plan
+    from tuning import launch, plan
     from tuning.commands import _board, _progress, _start
 
     study, points = plan.new_training(
@@ -60,9 +58,4 @@ def command(
         launch.run(
             study, seeds=seeds, points=points, workers=workers, executor=executor, watch=watch
         )
-    board = comparison.compare(study)
-    if as_json:
-        click.echo(json.dumps(board.to_json()))
-    else:
-        _board.show(board)
-        click.echo(_board.next_steps(study))
+    _board.present(study, as_json=as_json)
