@@ -227,9 +227,10 @@ def best_set(groups: Sequence[Values], *, maximize: bool = True, alpha: float = 
 
     A group is out if another beats it by a one-sided Welch test at alpha / (groups - 1), which
     holds although the leader is picked from the same data. A group of one run is never out.
-    Welch's test is approximate: of ten configurations with equal means the best is held 94.4 % of
-    the time or more from five runs on, and 91.8 % at three, if it varies a tenth as much as all
-    others; 96 % and more if all vary alike.
+    Welch's test is approximate, and too bold where variances differ, so that its degrees of freedom
+    are rounded down, as statistics packages used to. Of ten configurations with equal means the
+    best was then held in 96 to 99 % of 4,000 simulated studies of 3, 5 and 10 runs if all vary
+    alike, and in 94.5 to 97.7 % if it varies two to ten times less than all others.
     """
     signed = [np.asarray(group, np.float64) * (1 if maximize else -1) for group in groups]
     level = alpha / max(1, len(groups) - 1)
@@ -238,7 +239,7 @@ def best_set(groups: Sequence[Values], *, maximize: bool = True, alpha: float = 
     moments = _moments(signed)
     for rival in np.argsort(-moments[1], kind="stable"):
         left = np.flatnonzero(inside & (moments[1] < moments[1][rival]))
-        inside[left[_beaten(moments[:, [rival]], moments[:, left], level)]] = False
+        inside[left[_beaten(moments[:, [rival]], moments[:, left], level, cautious=True)]] = False
     return [bool(member) for member in inside]
 
 
@@ -258,13 +259,16 @@ def _moments(groups: Sequence[Array]) -> Array:
     return np.array([list(map(len, groups)), [group.mean() for group in groups], errors])
 
 
-def _beaten(rival: Array, others: Array, level: float) -> npt.NDArray[np.bool_]:
+def _beaten(
+    rival: Array, others: Array, level: float, *, cautious: bool = False
+) -> npt.NDArray[np.bool_]:
     """Returns which of `others`, that have lower means, `rival` beats by Welch's test.
 
     Args:
         rival: `_moments` of one group, (3, 1).
         others: `_moments`, (3, groups).
         level: Of each one-sided test. NaN passes none.
+        cautious: Whether degrees of freedom are rounded down: see `best_set`.
     """
     (n, mean, error), (count, means, errors) = rival, others
     found, total = np.zeros(others.shape[1], bool), error + errors
@@ -274,5 +278,6 @@ def _beaten(rival: Array, others: Array, level: float) -> npt.NDArray[np.bool_]:
     near = np.flatnonzero((total >= TINY**2) & (t > -special.ndtri(level)))
     with np.errstate(divide="ignore", invalid="ignore"):
         df = total[near] ** 2 / (error**2 / (n - 1) + errors[near] ** 2 / (count[near] - 1))
+        df = np.maximum(1, np.floor(df)) if cautious else df
         found[near] = special.stdtr(df, -t[near]) < level
     return found

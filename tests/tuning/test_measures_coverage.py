@@ -126,11 +126,12 @@ def test_the_best_set_holds_the_best(means: list[float], sds: list[float], runs:
 
 
 def test_the_best_set_where_it_holds_least() -> None:
-    """The best varies least and is no better: 94.4 % measured over 10,000 studies, of which 4,000
-    have a standard error of .36 %; under 93 % has odds of 1e-4."""
+    """The best varies least and is no better: 95.2 % measured over 4,000 studies, which have a
+    standard error of .34 %; under 94 % has odds of 2e-4. Without rounding the degrees of freedom
+    down it is 94.4 %."""
     rng = np.random.default_rng(7)
     values = rng.normal(0, [1.0, *[3.0] * 9], (4000, 5, 10)).transpose(0, 2, 1)
-    assert np.mean([measures.best_set(list(study))[0] for study in values]) >= 0.93
+    assert np.mean([measures.best_set(list(study))[0] for study in values]) >= 0.94
 
 
 def gaussian_truths(run: float, interaction: float) -> dict[str, tuple[float, float]]:
