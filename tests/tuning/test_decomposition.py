@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from kerascnn import datasets, training
+from kerascnn.checks import subset_parts
 from kerascnn.record import RunRecord, write_file
-from kerascnn.spec import RunSpec, subset_parts, value_of
+from kerascnn.spec import RunSpec, value_of
 from tests import event_files
 from tuning import (
     cli,
