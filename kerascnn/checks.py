@@ -49,6 +49,11 @@ def plain(name: str, value: Any) -> Any:
     return value
 
 
+def is_plain(value: Any, expected: Any) -> bool:
+    """Returns whether `plain` and `typed` would leave `value` as it is."""
+    return type(value) is expected and (expected is not float or math.isfinite(value))
+
+
 def typed(name: str, expected: Any, value: Any) -> Any:
     """Returns `value` as an `expected`, where nothing is lost: 3.0 is an int, 3 is a float."""
     if expected is float and isinstance(value, int) and not isinstance(value, bool):

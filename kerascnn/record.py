@@ -54,7 +54,11 @@ class RunRecord:
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
             raise ValueError(f"`status` must be one of {STATUSES}. Received: {self.status!r}")
-        history = {name: [_finite(v) for v in values] for name, values in self.history.items()}
+        finite = math.isfinite
+        history = {
+            name: [float(v) if v is not None and finite(v) else None for v in values]
+            for name, values in self.history.items()
+        }
         object.__setattr__(self, "history", history)
 
     @property
@@ -200,7 +204,3 @@ def _drop_torn_line(file: FileIO) -> None:
         keep = start
     if keep < end:
         file.truncate(keep)
-
-
-def _finite(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(value)

@@ -1,6 +1,7 @@
 """What to run: one frozen, JSON-able value that determines a training run."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -98,13 +99,16 @@ class RunSpec:
     stop_epoch: int = 0
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.name == "hyperparameters":
-                plain: Any = {name: checks.plain(name, value[name]) for name in sorted(value)}
-            else:
-                plain = checks.typed(field.name, field.type, checks.plain(field.name, value))
-            object.__setattr__(self, field.name, plain)
+        values = vars(self)
+        given = values["hyperparameters"]
+        plain = {name: checks.plain(name, given[name]) for name in sorted(given)}
+        object.__setattr__(self, "hyperparameters", plain)
+        for field in _fields():
+            value = values[field.name]
+            # A log holds thousands: what is as it should be costs nothing more.
+            if field.name != "hyperparameters" and not checks.is_plain(value, field.type):
+                typed = checks.typed(field.name, field.type, checks.plain(field.name, value))
+                object.__setattr__(self, field.name, typed)
         augmentation = checks.joined("augmentation", self.augmentation, checks.AUGMENTATIONS)
         object.__setattr__(self, "augmentation", augmentation)
         checks.ranges(vars(self))
@@ -188,7 +192,7 @@ class RunSpec:
 
     def _identity(self) -> dict[str, Any]:
         hidden = {*_RUN_FIELDS, *(_DATA_FIELDS if self.fingerprint else ())}
-        named = {f.name: f for f in dataclasses.fields(self) if f.name not in hidden}
+        named = {f.name: f for f in _fields() if f.name not in hidden}
         kept = {
             name: getattr(self, name)
             for name, field in named.items()
@@ -200,6 +204,11 @@ class RunSpec:
 
     def __hash__(self) -> int:  # The generated one cannot hash the mapping.
         return hash(self.run_id)
+
+
+@functools.cache
+def _fields() -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(RunSpec)
 
 
 # What `--set`, `--vary` and a space may name besides the builder's keywords.
