@@ -100,10 +100,7 @@ def compare(
     part, name = gathered.resolve(studies, metric, split)
     question = _question(studies, name, margin)
     groups, repeated = gathered.gather(studies, part, name)
-    settings = gathered.shown(groups)
-    board = rows.ranked(
-        [rows.from_records(runs, part, name, settings[c]) for c, runs in groups.items()], name
-    )
+    board = _from_records(groups, part, name)
     standing = [row.config_id for row in board if row.is_ranked]
     asked = _asked(board, pair) if pair else tuple(standing) if all_pairs else ()
     complete, samples, contrasts = [], {}, []
@@ -137,6 +134,19 @@ def compare(
         unreadable=tuple(unreadable),
         repeated=repeated,
     )
+
+
+def from_records(study: Study) -> list[Row]:
+    """Returns the rows of `compare` as far as the records tell: no logits are read."""
+    part, name = gathered.resolve([study])
+    groups, _ = gathered.gather([study], part, name)
+    return _from_records(groups, part, name)
+
+
+def _from_records(groups: Groups, part: str, name: str) -> list[Row]:
+    settings = gathered.shown(groups)
+    found = [rows.from_records(runs, part, name, settings[c]) for c, runs in groups.items()]
+    return rows.ranked(found, name)
 
 
 def _question(studies: Sequence[Study], name: str, margin: float | None) -> Question:

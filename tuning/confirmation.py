@@ -5,6 +5,7 @@ where it stopped, and nobody can take a step twice unseen.
 """
 
 import dataclasses
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any
@@ -109,14 +110,15 @@ class Confirmation:
 
     def _begin(self) -> dict[str, Any]:
         study = self._study
-        rows = comparison.compare(study).rows
+        rows = comparison.from_records(study)
         chosen = shortlisting.shortlist(rows, self._rules.shortlist, maximize=self._maximize)
         if not chosen:
             raise ValueError(f"{study.folder} has no configuration trained to its planned length.")
         baseline = baseline_of(study, self._rules)
         every = dict.fromkeys((*chosen, baseline.config_id))
+        following = _following_repeats(study)
         first = {
-            phase: {config: _next_repeat(study, config, phase) for config in every}
+            phase: {config: following[config, phase] for config in every}
             for phase in ("confirm", "final")
         }
         return {
@@ -219,10 +221,9 @@ class Attempt:
 
 def candidates(study: Study, begun: Mapping[str, Any]) -> dict[str, Candidate]:
     """Returns id -> what a confirmation began with, with the runs that its phases have so far."""
-    found: dict[str, Candidate] = {}
+    known = searched(study)
     baseline = baseline_of(study, Rules(**begun["rules"]))
-    for config in begun["first"]["confirm"]:
-        found[config] = searched(study, config) or baseline
+    found = {config: known.get(config, baseline) for config in begun["first"]["confirm"]}
     for record in study.log:
         if record.spec.phase in ("confirm", "final") and record.spec.config_id in found:
             runs = found[record.spec.config_id].runs
@@ -230,12 +231,14 @@ def candidates(study: Study, begun: Mapping[str, Any]) -> dict[str, Candidate]:
     return found
 
 
-def searched(study: Study, config_id: str) -> Candidate | None:
-    """Returns a configuration of the search; None if it was not searched."""
+def searched(study: Study) -> dict[str, Candidate]:
+    """Returns id -> configuration of the search."""
+    found: dict[str, Candidate] = {}
     for record in study.log:
-        if record.spec.phase == "search" and record.spec.config_id == config_id:
-            return Candidate(_planned(record.spec), record.trial, record.point)
-    return None
+        if record.spec.phase == "search" and record.spec.config_id not in found:
+            spec = _planned(record.spec)
+            found[record.spec.config_id] = Candidate(spec, record.trial, record.point)
+    return found
 
 
 def baseline_of(study: Study, rules: Rules) -> Candidate:
@@ -244,21 +247,20 @@ def baseline_of(study: Study, rules: Rules) -> Candidate:
     if rules.baseline:
         registry.source_file("kerascnn.models", rules.baseline)
         base = base.configure({"family": rules.baseline})
-    return searched(study, base.config_id) or Candidate(_planned(base))
+    return searched(study).get(base.config_id) or Candidate(_planned(base))
 
 
 def _planned(spec: RunSpec) -> RunSpec:
     return dataclasses.replace(spec, phase="search", repeat=0, seed=0, stop_epoch=0)
 
 
-def _next_repeat(study: Study, config_id: str, phase: str) -> int:
-    """Returns the first repeat that no earlier confirmation used of a configuration."""
-    used = [
-        run.spec.repeat
-        for run in study.log
-        if (run.spec.config_id, run.spec.phase) == (config_id, phase)
-    ]
-    return max(used, default=-1) + 1
+def _following_repeats(study: Study) -> defaultdict[tuple[str, str], int]:
+    """Returns (configuration, phase) -> the first repeat that no run used: 0 without a run."""
+    following: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for run in study.log:
+        key = run.spec.config_id, run.spec.phase
+        following[key] = max(following[key], run.spec.repeat + 1)
+    return following
 
 
 def _key(spec: RunSpec) -> tuple[str, int]:

@@ -78,7 +78,7 @@ def report(study: Study) -> Report:
     chosen = attempt.events("chosen")[0]
     found = candidates(study, begun)
     name = _metric(study)
-    searched = {row.config_id: row for row in comparison.compare(study).rows}
+    searched = {row.config_id: row for row in comparison.from_records(study)}
     final = {
         config: _row(study, found[config], "final", repeats)
         for config, repeats in attempt.repeats("final").items()

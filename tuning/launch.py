@@ -111,24 +111,21 @@ def run(
 ) -> Search:
     """Runs a study to its end; see `search` for the arguments."""
     spec = begun.spec
-    fresh = not any(True for _ in begun.log.lines())
     calls = (seeds or spec.seeds) * (len(points) if points else trials or spec.trials)
-    with _pool(spec, executor, workers, calls) as (pool, workers):
+    with (
+        _leaving_nothing_impossible(begun),
+        _pool(spec, executor, workers, calls) as (pool, at_once),
+    ):
         started = Search(
             begun,
             pool,
-            workers=workers,
+            workers=at_once,
             trials=trials or 0,
             seeds=seeds or 0,
             points=points,
             watch=watch,
         )
-        try:
-            started()
-        except ImpossibleError:
-            if fresh:
-                shutil.rmtree(begun.folder)
-            raise
+        started()
     return started
 
 
@@ -215,18 +212,27 @@ def run_decomposition(
 ) -> Report:
     """Runs a decomposition to its end; see `decompose` for the arguments."""
     spec = begun.spec
-    fresh = not any(True for _ in begun.log.lines())
     calls = seeds * len(spec.training_sets) * len(points)
-    with _pool(spec, executor, workers, calls) as (pool, at_once):
-        try:
-            Decomposition(begun, pool, points=points, seeds=seeds, workers=at_once, watch=watch)()
-        except ImpossibleError:
-            if fresh:
-                shutil.rmtree(begun.folder)
-            raise
+    with (
+        _leaving_nothing_impossible(begun),
+        _pool(spec, executor, workers, calls) as (pool, at_once),
+    ):
+        Decomposition(begun, pool, points=points, seeds=seeds, workers=at_once, watch=watch)()
     found = report(begun)
     show_in_tensorboard(begun, found)
     return found
+
+
+@contextlib.contextmanager
+def _leaving_nothing_impossible(begun: Study) -> Iterator[None]:
+    """Removes a study that was just begun if what it asks for cannot be built."""
+    fresh = not any(True for _ in begun.log.lines())
+    try:
+        yield
+    except ImpossibleError:
+        if fresh:
+            shutil.rmtree(begun.folder)
+        raise
 
 
 @contextlib.contextmanager

@@ -111,21 +111,17 @@ def new_training(
     Returns:
         The study, and the points in it that are these configurations.
     """
-    families = _families(family)
-    if preset is not None and len(families) > 1:
-        raise ValueError(f"A preset is of one family. Received: {preset!r} with {family}")
-    points = [{"epochs": epochs, **preset_of(f, preset), **(fixed or {})} for f in families]
-    at_once = min(seeds * len(families), executors.cores(), workers or seeds * len(families))
+    points = _given(family, preset, fixed, epochs)
+    at_once = min(seeds * len(points), executors.cores(), workers or seeds * len(points))
     shared = max(1, executors.cores() // max(1, at_once))
     objective = begin.full_name(objective, "test_" if test else "val_")
     spec: dict[str, Any] = {"oracle": "", "objective": objective, "trials": 1, "seeds": seeds}
-    rest: list[tuple[str, Space]] = [(each, {}) for each in families[1:]]
-    for each, point in zip(families, points, strict=True):
-        begin.check_names(each, point)
+    rest: list[tuple[str, Space]] = [(each, {}) for each in list(points)[1:]]
+    first, base = next(iter(points.items()))
     begun = begin.prepare(
-        families[0], dataset, points[0], spec, seed, threads, shared, executor, rest, **options
+        first, dataset, base, spec, seed, threads, shared, executor, rest, **options
     )
-    return begun, [begin.pointed(each, point) for each, point in zip(families, points, strict=True)]
+    return begun, [begin.pointed(each, point) for each, point in points.items()]
 
 
 def new_decomposition(
@@ -166,18 +162,13 @@ def new_decomposition(
     Returns:
         The study, and the points in it that are these configurations.
     """
-    families = _families(family)
-    if preset is not None and len(families) > 1:
-        raise ValueError(f"A preset is of one family. Received: {preset!r} with {family}")
+    given = _given(family, preset, fixed, epochs)
     if seeds < 2:
         raise ValueError(f"`seeds >= 2` must hold: one shows no variance. Received: {seeds}")
+    families = list(given)
     swept = _swept(families, fixed or {}, over or {})
-    points = []
-    for each in families:
-        point = {"epochs": epochs, **preset_of(each, preset), **(fixed or {})}
-        begin.check_names(each, point)
-        values = [{name: value} for name, choice in swept.items() for value in choice.values]
-        points += [(each, {**point, **value}) for value in values or [{}]]
+    values = [{name: value} for name, choice in swept.items() for value in choice.values] or [{}]
+    points = [(each, {**point, **value}) for each, point in given.items() for value in values]
     for each, point in points:
         RunSpec(family=each, dataset="").configure(point)
     at_once = min(seeds * subsets * len(points), executors.cores(), workers or len(points) * seeds)
@@ -190,6 +181,19 @@ def new_decomposition(
         families[0], dataset, base, spec, seed, threads, shared, executor, rest, **options
     )
     return begun, [begin.pointed(each, point) for each, point in points]
+
+
+def _given(
+    family: str, preset: str | None, fixed: Mapping[str, Value] | None, epochs: int
+) -> dict[str, dict[str, Value]]:
+    """Returns family -> the settings that a user gives its one configuration, all of them known."""
+    families = _families(family)
+    if preset is not None and len(families) > 1:
+        raise ValueError(f"A preset is of one family. Received: {preset!r} with {family}")
+    points = {f: {"epochs": epochs, **preset_of(f, preset), **(fixed or {})} for f in families}
+    for each, point in points.items():
+        begin.check_names(each, point)
+    return points
 
 
 def _swept(
