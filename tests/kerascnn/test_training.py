@@ -86,6 +86,13 @@ def test_a_run_found_finished_is_not_repeated(tmp_path: Path) -> None:
     assert not (training.run_dir(tmp_path, SPEC) / "logits-validation.npy").exists()
 
 
+def test_a_longer_run_is_trained_though_a_shorter_one_is_there(tmp_path: Path) -> None:
+    (short,) = run(tmp_path, dataclasses.replace(SPEC, stop_epoch=1))
+    (long,) = run(tmp_path, SPEC)
+    assert (short.epoch, long.epoch) == (1, 2)
+    assert long.history["loss/train"][:1] == short.history["loss/train"]
+
+
 @pytest.mark.parametrize("damage", [b"", b"{", b"{}", b"[]", b"null"])
 def test_a_damaged_record_is_none(tmp_path: Path, damage: bytes) -> None:
     folder = training.run_dir(tmp_path, SPEC)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,9 @@ def test_the_test_set_is_opened_again_only_if_asked_and_counted(tmp_path: Path) 
     assert (second.attempt, second.openings) == (2, 2)
     ids = [r.spec.run_id for r in study.log if r.spec.phase != "search"]
     assert len(ids) == len(set(ids))
+    counts = Counter(record.spec.phase for record in study.log)
+    assert (counts["confirm"], counts["final"]) == (2 * 4 * 5, 2 * 2 * 5)
+    assert not set(second.winner.values) & set(first.winner.values)
     assert Attempt.last(study).number == 2
 
 

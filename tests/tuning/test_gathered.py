@@ -60,6 +60,14 @@ def test_the_same_run_counts_once(tmp_path: Path) -> None:
     assert board.rows[0].values == (0.8, 0.9)  # The first study's; of repeat 1 the longer run.
 
 
+def test_runs_that_were_left_behind_do_not_count(tmp_path: Path) -> None:
+    """A promotion of which one seed has ended: the other's shorter run is no part of its mean."""
+    short = dataclasses.replace(BASE, stop_epoch=3).configure({"filters": 8})
+    early = dataclasses.replace(record(8, 1, 0.1), spec=short.repeated(0, "search", 1))
+    (row,) = comparison.compare(begin(tmp_path / "one", [record(8, 0, 0.8), early])).rows
+    assert (row.values, row.stopped_early) == ((0.8,), False)
+
+
 def test_settings_in_which_the_studies_differ_are_shown(tmp_path: Path) -> None:
     fixed = dataclasses.replace(BASE, batch_size=32)
     spec = dataclasses.replace(SPEC, base=fixed)

@@ -18,11 +18,13 @@ from kerascnn.record import RunRecord, write_file
 from kerascnn.spec import RunSpec
 from tests import fake
 from tuning import comparison
+from tuning.asking import Asking
 from tuning.executors import processes, serial
 from tuning.search import Search
 from tuning.search_spec import Contender, SearchSpec
 from tuning.space import Choice, Float, Int
 from tuning.study import Study, create
+from tuning.trials import Trials
 
 BASE = RunSpec(family="cnn", dataset="digits", fingerprint="f" * 64)
 SPACE = {
@@ -196,13 +198,13 @@ def test_what_was_stopped_early_is_not_ranked(tmp_path: Path) -> None:
 def test_more_trials_of_hyperband_go_on_from_its_closed_bracket(tmp_path: Path) -> None:
     study = begin(tmp_path / "s", HYPERBAND)
     in_one(study)
-    in_one(study, trials=HYPERBAND.trials + 6, seeds=2)
+    in_one(study, trials=HYPERBAND.trials + 6, seeds=4)
     asks = essence(study)[0]
     assert sum(ask["parent"] is None for ask in asks) == HYPERBAND.trials + 6
     lines = study.log.path.read_bytes().splitlines(keepends=True)
     again = begin(tmp_path / "again", HYPERBAND)
     again.log.path.write_bytes(b"".join(lines[: len(lines) * 2 // 3]))
-    in_one(again, trials=HYPERBAND.trials + 6, seeds=2)
+    in_one(again, trials=HYPERBAND.trials + 6, seeds=4)
     assert essence(again) == essence(study)
 
 
@@ -225,6 +227,16 @@ def test_families_cut_anywhere_end_as_if_they_were_not(
     tmp_path: Path, run: Callable[[Study], Any], oracle: str
 ) -> None:
     _resume_after_every_cut(tmp_path, dataclasses.replace(FAMILIES, oracle=oracle), run, step=4)
+
+
+def test_more_seeds_change_no_score_that_was_told(tmp_path: Path) -> None:
+    study = begin(tmp_path / "s", HYPERBAND)
+    trials = Trials(study)
+    asking = Asking(study.spec, trials, {})
+    trial = trials.enter({"filters": 4})
+    asking.tell(trial, 0.5)
+    asking.tell(trial, 0.7)
+    assert asking._scores == {0: 0.5}
 
 
 def test_families_share_the_trials_and_one_leaderboard(tmp_path: Path) -> None:
