@@ -151,6 +151,7 @@ def test_a_layout_holds_the_three_tags_of_each_chart(tmp_path: Path) -> None:
 def test_a_run_in_a_study_without_a_space_is_told_by_its_main_settings() -> None:
     spec = RunSpec(family="/home/me/nets/mine.py", dataset="digits", hyperparameters={"depth": 3})
     assert events.shown_of(spec, {"filters": 8}) == {"filters": 8}
+    assert events.shown_of(spec, {"family": spec.family})["family"] == "mine"
     assert events.shown_of(spec, {}) == {
         "family": "mine",
         "learning_rate": 1e-3,

@@ -74,6 +74,21 @@ def _best(study: Study) -> RunRecord:
     return study.records()[0]
 
 
+def test_what_was_confirmed_leaves_as_it_was_measured_on_test(study: Study) -> None:
+    searched = _best(study)
+    config = searched.spec.config_id
+    assert exporting.winner(study) is None
+    assert exporting.status(exporting.leaving(study, config)) == "not confirmed"
+    final = dataclasses.replace(searched, spec=searched.spec.repeated(0, "final", 0))
+    with study.log:
+        study.log.append("event", {"name": "chosen", "attempt": 1, "config_id": config})
+        study.log.append_record(final)
+    assert exporting.winner(study) == config
+    leaving = exporting.leaving(study, config)
+    assert (leaving.spec.phase, exporting.scored_part(leaving)) == ("final", "test")
+    assert exporting.status(leaving) == "confirmed"
+
+
 def _files(folder: Path) -> set[Path]:
     return {path.relative_to(folder) for path in folder.rglob("*")}
 

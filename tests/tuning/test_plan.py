@@ -159,6 +159,25 @@ def test_data_may_move() -> None:
     assert begun.spec.base.dataset == str(Path("d2/x.npz").resolve())
 
 
+def test_families_are_named_once_and_share_no_preset() -> None:
+    for begin_one in (plan.new_training, plan.new_decomposition):
+        with pytest.raises(ValueError, match=r"A preset is of one family\. Received: 'vgg16'"):
+            begin_one("cnn,vgg", "synthetic", preset="vgg16")
+    with pytest.raises(ValueError, match="'cnn,cnn' names 'cnn' twice"):
+        plan.new_search("cnn,cnn", "synthetic")
+    assert not Path("runs").exists()
+
+
+def test_hyperband_chooses_the_epochs() -> None:
+    with pytest.raises(ValueError, match="hyperband chooses the epochs itself"):
+        plan.new_search("cnn", "synthetic", oracle="hyperband", vary={"epochs": "2:4"})
+
+
+def test_a_baseline_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"No 'vggg' in models.*Did you mean 'vgg'"):
+        plan.new_search("cnn", "synthetic", rules={"baseline": "vggg"})
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

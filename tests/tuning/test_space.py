@@ -23,6 +23,18 @@ def test_a_choice_keeps_types_apart() -> None:
     assert Choice("a", "b", "a").values == ("a", "b")
 
 
+def test_a_union_holds_what_each_space_holds() -> None:
+    one = {"depth": Int(1, 3), "filters": Choice(8, 16), "rate": Float(1e-3, 0.1, log=True)}
+    two = {"depth": Int(2, 5), "filters": Choice(16, 32), "rate": Float(1e-4, 1e-2, log=True)}
+    other = {"depth": Choice(8, 20), "units": Int(1, 2)}
+    assert space.union([one, two]) == {
+        "depth": Int(1, 5),
+        "filters": Choice(8, 16, 32),
+        "rate": Float(1e-4, 0.1, log=True),
+    }
+    assert space.union([one, other]) == {**one, "depth": Int(1, 20), "units": Int(1, 2)}
+
+
 def test_sizes() -> None:
     assert space.size(SPACE) == 12
     assert space.size({"x": Float(0, 1)}) is None
