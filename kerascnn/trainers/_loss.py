@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from kerascnn import metrics
 from kerascnn.spec import RunSpec
 
 
@@ -37,6 +38,14 @@ def class_weights(
     counts = np.bincount(labels, minlength=num_classes)
     classes = np.count_nonzero(counts)
     return np.asarray(len(labels) / (classes * counts.clip(1)), np.float32)
+
+
+def validation(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int32]) -> dict[str, float]:
+    """Returns what trainers report of the validation images after an epoch."""
+    means = {
+        name: float(metrics.per_image(logits, labels, name).mean()) for name in ("loss", "accuracy")
+    }
+    return {f"{name}/validation": mean for name, mean in means.items()}
 
 
 class _Smoothed(keras.losses.Loss):  # type: ignore[misc]

@@ -35,9 +35,12 @@ class Optimizer:
         self._rates = None if spec.schedule == "constant" else _Rates()
         self.keras = _CLASSES[spec.optimizer](
             learning_rate=self._rates or spec.learning_rate,
-            weight_decay=spec.weight_decay or None,
+            weight_decay=spec.weight_decay,  # AdamW takes no None.
             **momentum,
         )
+        # In a variable it is no part of the compiled program, as little as the learning rate.
+        self._decay = None if not spec.weight_decay else self.keras.add_variable((), name="decay")
+        self.keras.weight_decay = self._decay
         if self._rates is not None:
             self._rates.table = self.keras.add_variable((spec.epochs * steps,), name="rates")
         self.keras.build(variables)
@@ -45,13 +48,15 @@ class Optimizer:
         self.start_over(spec)
 
     def start_over(self, spec: RunSpec) -> None:
-        """Forgets all steps, and takes the learning rates of `spec`.
+        """Forgets all steps, and takes the learning rates and the weight decay of `spec`.
 
-        Optimizer, weight decay, schedule and number of steps are as they were: they are part of
-        the compiled program.
+        Optimizer, schedule, number of steps and whether there is weight decay are as they were:
+        they are part of the compiled program.
         """
         for variable, value in zip(self.keras.variables, self._fresh, strict=True):
             variable.assign(value)
+        if self._decay is not None:
+            self._decay.assign(spec.weight_decay)
         if self._rates is None:
             self.keras.learning_rate = spec.learning_rate
         else:
