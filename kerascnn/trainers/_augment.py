@@ -1,15 +1,22 @@
-"""How images are changed before a network sees them: drawn from (seed, epoch), done in NumPy."""
+"""How images are changed before a network sees them: drawn from (seed, epoch) in NumPy.
+
+They are changed where the trainer has them: in NumPy, or on a backend's tensors inside a compiled
+call. Both are this one text: `ops` is `numpy` or `keras.ops`, whose functions used here agree.
+"""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kerascnn.trainers import _order
 
-Floats = npt.NDArray[np.float64]
-Images = npt.NDArray[np.float32]
-Whole = npt.NDArray[np.int64]
+# Of NumPy, or a backend's tensor; the first axis of tensors may be unknown while tracing.
+Array = Any
+
+# What is drawn in 64 bits -> what a compiled call takes: JAX has no more than 32.
+_COMPILED = {"int64": "int32", "float64": "float32"}
 
 _ANGLE = np.deg2rad(15.0)
 _LEAST_AREA = 0.64
@@ -30,16 +37,27 @@ class Changes:
         holes: (row, column) of the centre of the square that is set to 0: int64 (n, 2).
     """
 
-    shifts: Whole | None = None
-    flips: npt.NDArray[np.bool_] | None = None
-    angles: Floats | None = None
-    crops: Floats | None = None
-    holes: Whole | None = None
+    shifts: Array | None = None
+    flips: Array | None = None
+    angles: Array | None = None
+    crops: Array | None = None
+    holes: Array | None = None
 
     def __getitem__(self, chosen: slice) -> "Changes":
         """Returns the changes of some of the images."""
         fields = {name: each[chosen] for name, each in vars(self).items() if each is not None}
         return Changes(**fields)
+
+    def arrays(self) -> dict[str, Array]:
+        """Returns what is drawn, by name, as a compiled call takes it: in at most 32 bits.
+
+        Inside the call `Changes(**arrays)` are the changes again.
+        """
+        drawn = {name: each for name, each in vars(self).items() if each is not None}
+        return {
+            name: each.astype(_COMPILED.get(each.dtype.name, each.dtype))
+            for name, each in drawn.items()
+        }
 
 
 def draw(kind: str, seed: int, epoch: int, count: int, shape: tuple[int, int]) -> Changes:
@@ -71,70 +89,83 @@ def draw(kind: str, seed: int, epoch: int, count: int, shape: tuple[int, int]) -
         drawn["crops"] = np.hstack([share, rng.random((count, 2)) * (1.0 - share)])
     if "cutout" in chosen:
         drawn["holes"] = _order.stream("cutout", seed, epoch).integers(0, shape, (count, 2))
-    return Changes(**drawn)  # type: ignore[arg-type]
+    return Changes(**drawn)
 
 
-def apply(images: Images, changes: Changes) -> Images:
-    """Returns images (n, height, width, channels) as `changes` says, those of n images."""
+def apply(images: Array, changes: Changes, ops: Any = np) -> Array:
+    """Returns images as `changes` says, those of n images.
+
+    Args:
+        images: float32 (n, height, width, channels).
+        changes: NumPy arrays or, with `keras.ops`, tensors of the types of `Changes.arrays`.
+        ops: `numpy` or `keras.ops`. The two differ by less than 1e-5 in a pixel, but where one
+            that is turned looks to within rounding at the very edge of the image.
+    """
     if changes.shifts is not None or changes.flips is not None:
-        images = move(images, changes.shifts, changes.flips)
+        images = move(images, changes.shifts, changes.flips, ops)
     if changes.angles is not None or changes.crops is not None:
-        images = resample(images, changes.angles, changes.crops)
+        images = resample(images, changes.angles, changes.crops, ops)
     if changes.holes is not None:
-        images = cut(images, changes.holes)
+        images = cut(images, changes.holes, ops)
     return images
 
 
-def move(images: Images, shifts: Whole | None, flips: npt.NDArray[np.bool_] | None) -> Images:
+def move(images: Array, shifts: Array | None, flips: Array | None, ops: Any = np) -> Array:
     """Returns images flipped left to right, then shifted. What a shift uncovers is 0."""
-    count, height, width, _ = images.shape
-    shifts = np.zeros((count, 2), np.int64) if shifts is None else shifts
-    rows = np.arange(height)[None, :] - shifts[:, :1]
-    columns = np.arange(width)[None, :] - shifts[:, 1:]
-    inside = _within(rows, height)[:, :, None] & _within(columns, width)[:, None, :]
+    count, height, width, channels = ops.shape(images)
+    rows, columns = _range(height, ops)[None, :], _range(width, ops)[None, :]
+    if shifts is not None:
+        rows, columns = rows - shifts[:, :1], columns - shifts[:, 1:]
+    within, beside = _within(rows, height), _within(columns, width)
     if flips is not None:
-        columns = np.where(flips[:, None], width - 1 - columns, columns)
-    picked = images[
-        np.arange(count)[:, None, None],
-        rows.clip(0, height - 1)[:, :, None],
-        columns.clip(0, width - 1)[:, None, :],
-    ]
-    return np.asarray(picked * inside[..., None], np.float32)
+        columns = ops.where(flips[:, None], width - 1 - columns, columns)
+    # One 0 behind all pixels is what is seen beyond an edge: no mask, and half the time in NumPy.
+    beyond = count * height * width
+    rows = ops.where(within, (_range(count, ops)[:, None] * height + rows) * width, beyond)
+    columns = ops.where(beside, columns, beyond)
+    pixels = ops.reshape(images, (-1, channels))
+    pixels = ops.concatenate([pixels, ops.zeros((1, channels), "float32")], axis=0)
+    positions = ops.minimum(rows[:, :, None] + columns[:, None, :], beyond)
+    return ops.take(pixels, positions, axis=0)
 
 
-def resample(images: Images, angles: Floats | None, crops: Floats | None) -> Images:
+def resample(images: Array, angles: Array | None, crops: Array | None, ops: Any = np) -> Array:
     """Returns images turned about their centre, then cropped and resized back, in one go.
 
     A pixel is a square of side 1 and an image all of its pixels: within it values are bilinear
     between the pixels' centres, and as at the nearest centre along the edge; outside it is 0.
     """
-    count, height, width, _ = images.shape
-    y = np.broadcast_to(np.arange(height)[None, :, None] + 0.5, (count, height, width))
-    x = np.broadcast_to(np.arange(width)[None, None, :] + 0.5, (count, height, width))
+    count, height, width, channels = ops.shape(images)
+    dtype = next(each.dtype for each in (angles, crops) if each is not None)
+    y = ops.arange(height, dtype=dtype)[None, :, None] + 0.5
+    x = ops.arange(width, dtype=dtype)[None, None, :] + 0.5
     if crops is not None:
-        share, top, left = crops.T[:, :, None, None]
-        y, x = y * share + top * height, x * share + left * width
+        y = y * crops[:, 0, None, None] + crops[:, 1, None, None] * height
+        x = x * crops[:, 0, None, None] + crops[:, 2, None, None] * width
     if angles is not None:
-        cos, sin = np.cos(angles)[:, None, None], np.sin(angles)[:, None, None]
+        cos, sin = ops.cos(angles)[:, None, None], ops.sin(angles)[:, None, None]
         y, x = y - height / 2, x - width / 2
         y, x = x * sin + y * cos + height / 2, x * cos - y * sin + width / 2
-    inside = (y >= 0) & (y <= height) & (x >= 0) & (x <= width)
-    row, below, down = _neighbours(y, height)
-    column, beside, right = _neighbours(x, width)
-    start = (np.arange(count) * height * width)[:, None, None]
+    inside = _cast((y >= 0) & (y <= height) & (x >= 0) & (x <= width), "float32", ops)
+    row, below, down = _neighbours(y, height, ops)
+    column, beside, right = _neighbours(x, width, ops)
+    start = (_range(count, ops) * (height * width))[:, None, None]
     corners = [
         start + rows * width + columns for rows in (row, below) for columns in (column, beside)
     ]
-    out = np.empty_like(images)
-    for channel in range(images.shape[3]):  # One by one: several times faster than at once.
-        plane = images[..., channel].ravel()
-        a, b, c, d = (plane.take(corner) for corner in corners)
+    right, down, inside = right[..., None], down[..., None], inside[..., None]
+    # Whole pixels at once, but in NumPy, where one channel after the other is faster.
+    step = 1 if ops is np else channels
+    out = []
+    for channel in range(0, channels, step):
+        pixels = ops.reshape(images[..., channel : channel + step], (-1, step))
+        a, b, c, d = (ops.take(pixels, corner, axis=0) for corner in corners)
         upper, lower = a + (b - a) * right, c + (d - c) * right
-        out[..., channel] = (upper + (lower - upper) * down) * inside
-    return out
+        out.append((upper + (lower - upper) * down) * inside)
+    return ops.concatenate(out, axis=-1)
 
 
-def cut(images: Images, holes: Whole) -> Images:
+def cut(images: Array, holes: Array, ops: Any = np) -> Array:
     """Returns images with a square of half the shorter side set to 0 about each of `holes`.
 
     An even square's centre is the pixel below and right of its middle. What of it lies beyond
@@ -142,18 +173,33 @@ def cut(images: Images, holes: Whole) -> Images:
     """
     _, height, width, _ = images.shape
     side = max(1, min(height, width) // 2)
-    rows = np.arange(height)[None, :] - (holes[:, :1] - side // 2)
-    columns = np.arange(width)[None, :] - (holes[:, 1:] - side // 2)
+    rows = _range(height, ops)[None, :] - (holes[:, :1] - side // 2)
+    columns = _range(width, ops)[None, :] - (holes[:, 1:] - side // 2)
     hole = _within(rows, side)[:, :, None] & _within(columns, side)[:, None, :]
-    return np.asarray(images * ~hole[..., None], np.float32)
+    return images * _cast(~hole, "float32", ops)[..., None]
 
 
-def _neighbours(positions: Floats, size: int) -> tuple[Whole, Whole, Images]:
+def _neighbours(positions: Array, size: int, ops: Any) -> tuple[Array, Array, Array]:
     """Returns the pixels before and after each position, and its share of the one after."""
-    centres = (positions - 0.5).clip(0, size - 1)
-    before = centres.astype(np.int64)
-    return before, np.minimum(before + 1, size - 1), (centres - before).astype(np.float32)
+    centres = ops.clip(positions - 0.5, 0, size - 1)
+    before = ops.floor(centres)
+    share = _cast(centres - before, "float32", ops)
+    before = _cast(before, _whole(ops), ops)
+    return before, ops.minimum(before + 1, size - 1), share
 
 
-def _within(positions: Whole, size: int) -> npt.NDArray[np.bool_]:
-    return np.asarray((positions >= 0) & (positions < size), np.bool_)
+def _within(positions: Array, size: int) -> Array:
+    return (positions >= 0) & (positions < size)
+
+
+def _range(count: Any, ops: Any) -> Array:
+    return ops.arange(count, dtype=_whole(ops))
+
+
+def _whole(ops: Any) -> str:
+    """The type of positions: NumPy takes by int64 faster, and JAX has int32 alone."""
+    return "int64" if ops is np else "int32"
+
+
+def _cast(values: Array, dtype: str, ops: Any) -> Array:
+    return values.astype(dtype) if ops is np else ops.cast(values, dtype)
