@@ -35,7 +35,7 @@ def prepare(
     rest: Sequence[tuple[str, Space]] = (),
     *,
     backend: str | None = None,
-    trainer: str = "fit",
+    trainer: str = "compiled",
     name: str | None = None,
     image_size: int = 0,
     skip_bad: bool = False,

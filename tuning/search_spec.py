@@ -82,7 +82,7 @@ class SearchSpec:
     objective: str = "val_accuracy"
     seed: int = 0
     backend: str = "tensorflow"
-    trainer: str = "fit"
+    trainer: str = "compiled"
     threads: int = 1
     trials: int = 8
     seeds: int = 3

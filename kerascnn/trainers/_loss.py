@@ -42,10 +42,11 @@ def class_weights(
 
 def validation(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int32]) -> dict[str, float]:
     """Returns what trainers report of the validation images after an epoch."""
-    means = {
-        name: float(metrics.per_image(logits, labels, name).mean()) for name in ("loss", "accuracy")
+    names = ("loss", "accuracy")
+    scores = [np.asarray(metrics.per_image(logits, labels, name), np.float64) for name in names]
+    return {
+        f"{name}/validation": float(each.mean()) for name, each in zip(names, scores, strict=True)
     }
-    return {f"{name}/validation": mean for name, mean in means.items()}
 
 
 class _Smoothed(keras.losses.Loss):  # type: ignore[misc]

@@ -62,6 +62,23 @@ class Optimizer:
         else:
             self._rates.table.assign(_schedule.rates(spec, self._steps))
 
+    def update(self, gradients: Sequence[Any], variables: Sequence[keras.Variable]) -> None:
+        """Does what `apply` of the Keras optimizer does, inside a TensorFlow function.
+
+        Keras sums the gradients over replicas first, even where there is one, and TensorFlow then
+        keeps the function and its graph for ever: 4 MB a network.
+        """
+        rate = self.keras.learning_rate
+        pairs = [(g, v) for g, v in zip(gradients, variables, strict=True) if g is not None]
+        if self._decay is not None:
+            for _, variable in pairs:
+                variable.assign(variable - variable * self._decay * rate)
+        for gradient, variable in pairs:
+            self.keras.update_step(gradient, variable, rate)
+            if variable.constraint is not None:
+                variable.assign(variable.constraint(variable))
+        self.keras.iterations.assign_add(1)
+
 
 class _Rates(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
     """Looks a step's learning rate up in a variable of the optimizer.

@@ -126,7 +126,7 @@ _RUN_OPTIONS = (
     click.option("--backend", help="tensorflow or jax.  [default: tensorflow]"),
     click.option(
         "--trainer",
-        default="fit",
+        default="compiled",
         show_default=True,
         help=f"One of {', '.join(registry.names('kerascnn.trainers'))}.",
     ),

@@ -12,6 +12,8 @@ executor can: what a run has finished is on disk by then.
 
 import os
 
+from kerascnn import memory
+
 # Memory in bytes that a worker is reckoned with: a framework and a small network.
 WORKER_MEMORY = 1_500_000_000
 
@@ -49,19 +51,5 @@ def cores() -> int:
 
 def default_workers(threads: int, calls: int) -> int:
     """Returns as many workers as cores and memory allow, and no more than there are calls."""
-    room = memory() // WORKER_MEMORY
+    room = memory.total() // WORKER_MEMORY
     return max(1, min(cores() // threads, room, calls))
-
-
-def memory() -> int:
-    """Returns the memory in bytes that is there: the control group's limit, not the machine's."""
-    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            with open(path) as file:
-                text = file.read().strip()
-        except OSError:
-            continue
-        if text.isdecimal():
-            found.append(int(text))
-    return min(found)
