@@ -193,6 +193,20 @@ def test_streamed_data_give_the_same_numbers(
     np.testing.assert_allclose(streamed[1], resident[1], atol=1e-6)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="a choice of the JAX program alone")
+def test_steps_in_a_loop_are_the_steps_called_one_by_one(
+    data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on an accelerator."""
+    import jax
+
+    build, spec = builder(data, normalization="batch", dropout=0.3), SPEC.configure(TRAINED)
+    one_by_one = results(compiled, build, data, spec)[0]
+    _programs.forget()
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    agree(results(compiled, build, data, spec)[0], one_by_one)
+
+
 def test_calls_take_about_half_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a step takes; the first call, which compiles, is of one step and says nothing."""
     now = 0.0
