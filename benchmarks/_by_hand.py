@@ -1,8 +1,9 @@
 """An epoch as one compiled call, written by hand for one network: what trainers are held against.
 
 Resident arrays as stored, every step of an epoch, the last and smaller batch, running means of
-loss and accuracy, and validation, in one `tf.function`, or one `jax.jit`. It knows no augmentation,
-schedule, weights, patience, Ctrl-C or progress within an epoch.
+loss and accuracy, and validation, in one `tf.function`; with JAX in one `jax.jit`, but on a CPU
+in one a step, which is faster there. It knows no augmentation, schedule, weights or patience, and
+within an epoch no Ctrl-C and no progress.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from kerascnn.trainers import Stop, _order
 
 _PREDICT_SIZE = 256
 
+# The order of an epoch -> its metrics
 Epoch = Callable[[npt.NDArray[np.int32]], Sequence[float]]
 
 
@@ -36,16 +38,17 @@ def train(
     rate = specs[0].learning_rate
     optimizer = {"adam": keras.optimizers.Adam}[specs[0].optimizer](learning_rate=rate)
     optimizer.build(network.trainable_variables)
-    fresh = [np.array(variable) for variable in optimizer.variables]
+    fresh = [np.array(keras.ops.convert_to_numpy(each)) for each in optimizer.variables]
     indices = data.training(specs[0].train_size)
     make = {"tensorflow": _tensorflow, "jax": _jax}[keras.backend.backend()]
-    epoch = make(network, optimizer, data, indices, specs[0].batch_size)
+    begin, epoch = make(network, optimizer, data, indices, specs[0].batch_size)
     for i, spec in enumerate(specs):
         if i:
             for ours, theirs in zip(model.variables, build(spec.seed).variables, strict=True):
                 ours.assign(theirs)
             for variable, value in zip(optimizer.variables, fresh, strict=True):
                 variable.assign(value)
+        begin()
         try:
             for number in range(1, spec.epochs + 1):
                 order = _order.order(spec, number, data.labels[indices])
@@ -64,7 +67,7 @@ def _arrays(data: Dataset, indices: npt.NDArray[np.int64]) -> tuple[np.ndarray, 
 
 def _tensorflow(
     network: keras.Model, optimizer: Any, data: Dataset, indices: npt.NDArray[np.int64], size: int
-) -> Epoch:
+) -> tuple[Callable[[], None], Epoch]:
     import tensorflow as tf
 
     images, labels = (tf.constant(each) for each in _arrays(data, indices))
@@ -107,12 +110,13 @@ def _tensorflow(
             held_total = validated(held_count - rest, held_total, rest)
         return tf.concat([total / count, held_total / held_count], axis=0)
 
-    return lambda order: epoch(tf.constant(order)).numpy().tolist()
+    # The network's own variables are trained: there is nothing to begin with.
+    return lambda: None, lambda order: epoch(tf.constant(order)).numpy().tolist()
 
 
 def _jax(
     network: keras.Model, optimizer: Any, data: Dataset, indices: npt.NDArray[np.int64], size: int
-) -> Epoch:
+) -> tuple[Callable[[], None], Epoch]:
     import jax
     from jax import numpy as jnp
 
@@ -129,39 +133,49 @@ def _jax(
         return losses.mean(), (others, sums)
 
     def step(state: Any, chosen: Any) -> Any:
-        weights, others, slots, total = state
+        (weights, others, slots), total = state
         gradient = jax.grad(scored, has_aux=True)
         found, (others, sums) = gradient(weights, others, images[chosen], labels[chosen], True)
         weights, slots = optimizer.stateless_apply(slots, found, weights)
-        return (weights, others, slots, total + sums), None
+        return (weights, others, slots), total + sums
 
-    @jax.jit
-    def epoch(weights: Any, others: Any, slots: Any, order: Any) -> Any:
-        state = (weights, others, slots, jnp.zeros(2))
-        whole = count - count % size
-        state, _ = jax.lax.scan(step, state, order[:whole].reshape(-1, size))
-        if count % size:
-            state, _ = step(state, order[whole:])
-        weights, others, slots, total = state
+    def validated(state: Any, part: Any) -> Any:
+        (weights, others, slots), total = state
+        sums = scored(weights, others, *part, False)[1][1]
+        return (weights, others, slots), total + sums
 
-        def validated(sums: Any, part: Any) -> Any:
-            return sums + scored(weights, others, *part, False)[1][1], None
+    # XLA's convolutions are many times slower on a CPU inside a loop of its own.
+    on_cpu = jax.default_backend() == "cpu"
+    calls = [jax.jit(call, donate_argnums=0) if on_cpu else call for call in (step, validated)]
 
-        whole = held_count - held_count % _PREDICT_SIZE
-        parts = [each[:whole].reshape(-1, _PREDICT_SIZE, *each.shape[1:]) for each in held]
-        sums, _ = jax.lax.scan(validated, jnp.zeros(2), parts)
-        if held_count % _PREDICT_SIZE:
-            sums, _ = validated(sums, [each[whole:] for each in held])
-        return (weights, others, slots), jnp.concatenate([total / count, sums / held_count])
+    def through(call: Any, state: Any, arrays: Any, length: int) -> Any:
+        """Takes `arrays` by `length`; the last call gets what is left."""
+        total = len(jax.tree.leaves(arrays)[0])
+        whole = total - total % length
+        if not on_cpu:
+            parts = jax.tree.map(lambda x: x[:whole].reshape(-1, length, *x.shape[1:]), arrays)
+            state, _ = jax.lax.scan(lambda now, part: (call(now, part), None), state, parts)
+        for start in range(0 if on_cpu else whole, total, length):
+            state = call(state, jax.tree.map(lambda x: x[start : start + length], arrays))  # noqa: B023
+        return state
 
-    variables = (network.trainable_variables, network.non_trainable_variables, optimizer.variables)
+    def epoch(variables: Any, order: Any) -> Any:
+        variables, found = through(calls[0], (variables, jnp.zeros(2)), order, size)
+        variables, right = through(calls[1], (variables, jnp.zeros(2)), held, _PREDICT_SIZE)
+        return variables, jnp.concatenate([found / count, right / held_count])
 
-    def run(order: npt.NDArray[np.int32]) -> Sequence[float]:
-        values = [[variable.value for variable in group] for group in variables]
-        values, found = epoch(*values, jnp.asarray(order))
-        for group, news in zip(variables, values, strict=True):
-            for variable, value in zip(group, news, strict=True):
-                variable.assign(value)
+    compiled = epoch if on_cpu else jax.jit(epoch, donate_argnums=0)
+    state: Any = None
+
+    def begin() -> None:
+        nonlocal state
+        groups = (network.trainable_variables, network.non_trainable_variables, optimizer.variables)
+        # Copies: what is donated is gone, and the network keeps its own.
+        state = tuple([jnp.array(variable.value) for variable in group] for group in groups)
+
+    def run(order: npt.NDArray[np.int32]) -> list[float]:
+        nonlocal state
+        state, found = compiled(state, order)
         return [float(value) for value in np.asarray(found)]
 
-    return run
+    return begin, run
