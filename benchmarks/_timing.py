@@ -5,6 +5,7 @@ import platform
 import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from kerascnn import training
@@ -66,7 +67,7 @@ def circumstances(*packages: str) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in found.items())
     busy = f", load {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else ""
     return (
-        f"python {' '.join(sys.argv)}\n"
+        f"python -m benchmarks.{' '.join([Path(sys.argv[0]).stem, *sys.argv[1:]])}\n"
         f"{os.cpu_count()} cores, {_processor()}, {platform.system()}{busy}; "
         f"Python {platform.python_version()}, {versions}"
     )
