@@ -148,6 +148,15 @@ def test_a_package_alone_loads_nothing(package: str) -> None:
     }
 
 
+def test_a_search_starts_its_workers_without_statistics() -> None:
+    """SciPy is there in time for the leaderboard; before, workers would wait for it."""
+    code = "import sys; from tuning import launch, plan; print(*sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert not {"scipy", "keras", "sklearn"} & set(ran.stdout.split())
+
+
 def test_kerascnn_never_imports_tuning() -> None:
     for path in ROOT.glob("kerascnn/**/*.py"):
         assert not [name for name in imports(path) if name.startswith("tuning")], path

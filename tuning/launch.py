@@ -4,19 +4,19 @@ import contextlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerascnn import registry
 from kerascnn.spec import Value
 from tuning import begin, executors
-from tuning.confirmation import Confirmation
-from tuning.decomposition import Decomposition
-from tuning.decomposition_report import Report, report, show_in_tensorboard
 from tuning.plan import new_decomposition, new_search, new_training
 from tuning.search import ImpossibleError, Search
 from tuning.search_spec import SearchSpec
 from tuning.study import Study, save_labels
 from tuning.trials import Progress
+
+if TYPE_CHECKING:
+    from tuning.decomposition_report import Report
 
 
 def search(
@@ -153,6 +153,8 @@ def confirm(
     Raises:
         ValueError: If the study is no search, or the rules are not what it fixed.
     """
+    from tuning.confirmation import Confirmation  # SciPy: a search starts its workers before.
+
     spec = study.spec
     if not spec.oracle:
         raise ValueError(f"{study.folder} has searched nothing: there is no winner to confirm.")
@@ -181,7 +183,7 @@ def decompose(
     executor: str = "processes",
     watch: Callable[[Progress], None] = lambda progress: None,
     **options: Any,
-) -> Report:
+) -> "Report":
     """Takes the error of a family apart into bias and variance, or continues where that stopped.
 
     Args:
@@ -209,8 +211,11 @@ def run_decomposition(
     workers: int | None = None,
     executor: str = "processes",
     watch: Callable[[Progress], None] = lambda progress: None,
-) -> Report:
+) -> "Report":
     """Runs a decomposition to its end; see `decompose` for the arguments."""
+    from tuning import decomposition_report  # SciPy, as in `confirm`.
+    from tuning.decomposition import Decomposition
+
     spec = begun.spec
     calls = seeds * len(spec.training_sets) * len(points)
     with (
@@ -218,8 +223,8 @@ def run_decomposition(
         _pool(spec, executor, workers, calls) as (pool, at_once),
     ):
         Decomposition(begun, pool, points=points, seeds=seeds, workers=at_once, watch=watch)()
-    found = report(begun)
-    show_in_tensorboard(begun, found)
+    found = decomposition_report.report(begun)
+    decomposition_report.show_in_tensorboard(begun, found)
     return found
 
 

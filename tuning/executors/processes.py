@@ -19,7 +19,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from multiprocessing import connection
-from typing import Any
+from typing import Any, NoReturn
 
 _SPAWN = multiprocessing.get_context("spawn")
 
@@ -156,7 +156,7 @@ def _no_main_module() -> Iterator[None]:
             sys.modules["__main__"] = main
 
 
-def _work(pipe: "connection.Connection[Any, Any]", environment: Mapping[str, str]) -> None:
+def _work(pipe: "connection.Connection[Any, Any]", environment: Mapping[str, str]) -> NoReturn:
     """The worker's life: take a call, answer it, until the pipe closes."""
     os.environ.update(environment)
     os.dup2(2, 1)  # What users' code prints must not mix with the result on stdout.
@@ -166,7 +166,7 @@ def _work(pipe: "connection.Connection[Any, Any]", environment: Mapping[str, str
         try:
             fn, args, kwargs = pipe.recv()
         except EOFError:
-            return
+            _leave(0)
         try:
             answer: tuple[bool, Any] = (True, fn(*args, **kwargs))
         except Exception as error:
@@ -187,7 +187,15 @@ def _leave_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])
-        os._exit(1)  # Nobody is left to take the result; finished runs are on disk.
+        _leave(1)  # Nobody is left to take the result; finished runs are on disk.
+
+
+def _leave(code: int) -> NoReturn:
+    """Ends this process at once: taking a backend apart takes long, and nothing is left to save."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # Whoever read it may be gone.
+            stream.flush()
+    os._exit(code)
 
 
 def _reason(code: int | None) -> str:
