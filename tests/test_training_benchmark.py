@@ -88,6 +88,7 @@ def test_every_trainer_stands_beside_by_hand_and_fit_beside_every_other() -> Non
     ]
 
 
+@pytest.mark.slow
 def test_by_hand_does_the_work_of_fit() -> None:
     """From the same seed, the losses of both runs and their validation agree to 1e-4."""
     from benchmarks import _by_hand
