@@ -102,7 +102,7 @@ def main(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, run=run, **options)
 
-    monkeypatch.setattr(launch, "Decomposition", Fake)
+    monkeypatch.setattr(decomposition, "Decomposition", Fake)
 
     def call(*arguments: str) -> tuple[int, str, str]:
         capfd.readouterr()
