@@ -13,12 +13,14 @@ AUGMENTATIONS = ("shift", "flip", "rotation", "crop", "cutout")
 # Ways to draw several training sets from the training images.
 SCHEMES = ("disjoint", "bootstrap", "subsample")
 BALANCES = ("none", "weights", "sampling")
+PRECISIONS = ("float32", "bfloat16")
 
 # Field -> the words it may be.
 _WORDS = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "balance": BALANCES,
+    "precision": PRECISIONS,
     "phase": PHASES,
 }
 # Field -> the least it may be.

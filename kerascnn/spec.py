@@ -21,7 +21,7 @@ _RUN_FIELDS = ("phase", "subset", "repeat", "seed", "stop_epoch")
 class RunSpec:
     """One training run.
 
-    Three groups of fields: the *configuration* (all up to `balance`), *which run* of it
+    Three groups of fields: the *configuration* (all up to `precision`), *which run* of it
     (`phase` to `seed`), and its *reach* (`stop_epoch`).
 
     Attributes:
@@ -65,6 +65,10 @@ class RunSpec:
             average (King & Zeng, 2001; scikit-learn's "balanced"). "sampling" shows as many
             images of every class in an epoch, n in all: those of a small class repeatedly, those
             of a large one in part, drawn anew for every epoch.
+        precision: One of `checks.PRECISIONS`. "bfloat16" multiplies in bfloat16 and keeps weights,
+            logits and loss in float32 (Micikevicius et al., Mixed Precision Training, ICLR 2018,
+            arxiv.org/abs/1710.03740, in the type of Kalamkar et al., 2019,
+            arxiv.org/abs/1905.12322, which needs no scaling of the loss).
         phase: One of `checks.PHASES`.
         subset: "all", or "disjoint:K/I": subset I of K, drawn in one of `checks.SCHEMES`.
         repeat: Which of the configuration's runs: 0, 1, ...
@@ -92,6 +96,7 @@ class RunSpec:
     augmentation: str = "none"
     patience: int = 0
     balance: str = "none"
+    precision: str = "float32"
     phase: str = "search"
     subset: str = "all"
     repeat: int = 0
@@ -224,6 +229,7 @@ CONFIGURABLE = (
     "augmentation",
     "patience",
     "balance",
+    "precision",
 )
 _IN_FILE_NAMES = str.maketrans(":/", "--")
 

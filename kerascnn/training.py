@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from kerascnn import __version__, datasets, metrics, quiet, registry
+from kerascnn import __version__, datasets, metrics, precision, quiet, registry
 from kerascnn.record import RunRecord, write_file
 from kerascnn.spec import RunSpec, value_of
 
@@ -170,12 +170,13 @@ def _train(runs: Sequence[_Run], trainer: str) -> None:
     runs[0].begin()
 
     def build(seed: int) -> Any:
-        with _python_seed(seed):
+        with _python_seed(seed), precision.policy(first.precision):
             try:
                 model = family.build(data.input_shape, data.num_classes, **first.hyperparameters)
             except ValueError as error:
                 raise _InfeasibleError(str(error)) from None
         check_ending(model, first.family)
+        precision.end_in_float32(model)
         return model
 
     def on_epoch(i: int, epoch: int, values: Mapping[str, float]) -> None:

@@ -16,7 +16,7 @@ LAYERS = [
     {"kerascnn.registry", "kerascnn.quiet", "kerascnn.memory"},
     {"kerascnn.checks"},
     {"kerascnn.spec"},
-    {"kerascnn.record", "kerascnn.metrics"},
+    {"kerascnn.record", "kerascnn.metrics", "kerascnn.precision"},
     {"kerascnn.events"},
     {"kerascnn.models", "kerascnn.datasets", "kerascnn.loggers", "kerascnn.exporters"},
     {"kerascnn.trainers"},

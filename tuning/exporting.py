@@ -263,7 +263,10 @@ def _write(
     indices = data.parts[scored_part(record)]
     answers = probabilities(exported, data, indices)
     difference = _check.compare(
-        answers, _check.read_logits(recorded), "The export is not the recorded network"
+        answers,
+        _check.read_logits(recorded),
+        "The export is not the recorded network",
+        precision=record.spec.precision,
     )
     return {"largest_difference": difference, "images": len(indices)}
 

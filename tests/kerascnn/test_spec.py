@@ -31,10 +31,11 @@ def test_a_named_default_is_the_same_configuration() -> None:
 
 def test_later_settings_rename_nothing_and_count_where_they_are_set() -> None:
     later = {"schedule": "cosine", "label_smoothing": 0.1, "patience": 3, "balance": "weights"}
+    later |= {"precision": "bfloat16"}
     defaults = {name: default_of("cnn", name) for name in later}
     assert BASE.configure(defaults).config_id == BASE.config_id
     ids = {BASE.configure({name: value}).config_id for name, value in later.items()}
-    assert len({BASE.config_id, *ids}) == 5
+    assert len({BASE.config_id, *ids}) == 6
     assert set(later) <= set(CONFIGURABLE)
 
 
@@ -153,6 +154,7 @@ def test_another_family_drops_the_old_settings() -> None:
         ({"patience": -1}, "`patience >= 0` must hold. Received: -1"),
         ({"patience": 2.5}, "`patience` must be of type int. Received: 2.5"),
         ({"balance": "weight"}, r"No 'weight' in balance\. .*Did you mean 'weights'\?"),
+        ({"precision": "float16"}, r"No 'float16' in precision\. .*Did you mean 'bfloat16'\?"),
         ({"seed": 1}, "No 'seed' in the settings"),
     ],
 )

@@ -65,6 +65,7 @@ SMALL = ("--executor", "serial", "--epochs", "1", "--set", "train_size=100")
             "--balance is short for --set balance=weights. Received also: --set balance=sampling",
         ),
         (["train", "mlp", "--patience", "2", "--set", "patience=3"], "--patience is short for"),
+        (["train", "mlp", "--precision", "half"], "No 'half' in precision. .*float32, bfloat16"),
         (["search", "--patience", "2", "--vary", "patience=1,2"], "fixed or varied, not both"),
         (["search", "--patience", "-1"], "Invalid value for '--patience': -1"),
         (["search", "--vary", "augmentation=none,shfit"], "No 'shfit' in augm.*'shift'?"),
@@ -108,10 +109,12 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     [(), ("--set", "patience=2"), ("--set", "balance=weights", "--set", "learning_rate=0.1")],
 )
 def test_flags_are_short_for_settings(main: Main, more: tuple[str, ...]) -> None:
-    code, _, err = main("train", "mlp", "synthetic", "--patience", "2", "--balance", *SMALL, *more)
+    short = ("--patience", "2", "--balance", "--precision", "bfloat16")
+    code, _, err = main("train", "mlp", "synthetic", *short, *SMALL, *more)
     assert code == 0, err
     spec = study.find().records()[0].spec
-    assert (spec.patience, spec.balance, spec.train_size) == (2, "weights", 100)
+    assert (spec.patience, spec.balance, spec.precision) == (2, "weights", "bfloat16")
+    assert spec.train_size == 100
 
 
 def test_debug_shows_the_traceback(main: Main) -> None:

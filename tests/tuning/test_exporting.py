@@ -154,6 +154,20 @@ def test_another_network_is_refused_and_leaves_nothing(study: Study) -> None:
     assert not path.parent.parent.exists()
 
 
+def test_only_a_run_in_bfloat16_may_differ_by_its_rounding(study: Study, tmp_path: Path) -> None:
+    record = _best(study)
+    run_dir = training.run_dir(study.folder, record.spec)
+    recorded = run_dir / "logits-validation.npy"
+    np.save(recorded, np.load(recorded) + 0.02 * np.eye(217, 10, dtype=np.float32))
+    card = exporting._card(study, record, "keras_archive")
+    values = card, run_dir / "model.keras", recorded
+    with pytest.raises(RuntimeError, match="The export is not the recorded network"):
+        exporting._write(record, *values, tmp_path / "one")
+    mixed = dataclasses.replace(record, spec=dataclasses.replace(record.spec, precision="bfloat16"))
+    found = exporting._write(mixed, *values, tmp_path / "two")
+    assert 1e-4 < found["largest_difference"] < 0.02
+
+
 @pytest.mark.usefixtures("here")
 def test_damaged_files_are_named(study: Study) -> None:
     record = _best(study)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from kerascnn import metrics, registry
+from kerascnn.checks import PRECISIONS
 from kerascnn.spec import Value
 from tuning import space
 
@@ -46,9 +47,15 @@ def _with_runs(options: Sequence[Callable[[Any], Any]], command: Function) -> Fu
 
     @functools.wraps(command)
     def with_short(
-        *, fixed: tuple[str, ...], patience: int | None, balance: bool, **given: Any
+        *,
+        fixed: tuple[str, ...],
+        patience: int | None,
+        balance: bool,
+        precision: str | None,
+        **given: Any,
     ) -> Any:
         short = {"patience": patience, "balance": "weights" if balance else None}
+        short |= {"precision": precision}
         return command(fixed=_with_short(fixed, short), **given)
 
     return cast(Function, _with(options, worker_options(with_short)))
@@ -114,6 +121,11 @@ _RUN_OPTIONS = (
         is_flag=True,
         help="Weigh the loss so that every class counts the same, however many images it has: "
         "short for --set balance=weights.",
+    ),
+    click.option(
+        "--precision",
+        help=f"{' or '.join(PRECISIONS)}, in which weights and logits stay float32: short for "
+        "--set precision=NAME.  [default: float32]",
     ),
     _OBJECTIVE,
     click.option("--study", "name", help="Name under ./runs, or a path.  [default: made up]"),
