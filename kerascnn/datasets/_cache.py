@@ -1,8 +1,4 @@
-"""Decoded images in the user's cache folder, one folder per source, mapped by every process.
-
-The cache is $KERASCNN_CACHE, else $XDG_CACHE_HOME/kerascnn, else ~/.cache/kerascnn. All of it
-can be deleted at any time: what is needed is decoded again.
-"""
+"""Decoded images in the user's cache folder, one folder per source, mapped by every process."""
 
 import contextlib
 import errno
@@ -20,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from kerascnn import record
+from kerascnn import cache, record
 from kerascnn.datasets import _groups, _prepare, _sources, _split
 from kerascnn.datasets._arrays import PARTS, Dataset
 from kerascnn.datasets._prepare import Stored
@@ -41,7 +37,7 @@ def load(
             raise ValueError(f"`{name} >= 0` must hold. Received: {value}")
     pattern = _groups.compiled(group_by) if group_by else None
     source = _sources.resolve(dataset)
-    folder = root() / source.key(image_size=image_size, skip_bad=skip_bad)
+    folder = cache.root() / source.key(image_size=image_size, skip_bad=skip_bad)
     stored = _prepare.open_folder(folder)
     if stored is None:
         _build(dataset, source, folder, image_size=image_size, skip_bad=skip_bad)
@@ -68,14 +64,6 @@ def load(
 _UNDIVIDED = _split.Division(parts={}, order=np.empty(0, np.int64), notes=())
 
 
-def root() -> Path:
-    """Returns the cache folder, which may not exist yet."""
-    named = os.environ.get("KERASCNN_CACHE")
-    if named:
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kerascnn"
-
-
 def _build(
     dataset: str, source: _sources.Source, folder: Path, *, image_size: int, skip_bad: bool
 ) -> None:
@@ -100,9 +88,9 @@ def _build(
 _PREFIX = f".{socket.gethostname()}-"
 
 
-def _clean(cache: Path) -> None:
+def _clean(parent: Path) -> None:
     """Removes what processes of this host that are dead were writing."""
-    for left in cache.glob(f"{_PREFIX}*"):
+    for left in parent.glob(f"{_PREFIX}*"):
         pid = left.name.removeprefix(_PREFIX).partition("-")[0]
         if pid.isdecimal() and not _is_alive(int(pid)):
             shutil.rmtree(left, ignore_errors=True)

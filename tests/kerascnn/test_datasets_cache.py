@@ -11,6 +11,7 @@ import pytest
 
 import kerascnn
 from kerascnn import datasets
+from kerascnn.cache import root
 from kerascnn.datasets import _cache, _prepare
 from kerascnn.datasets._arrays import Images
 
@@ -33,13 +34,13 @@ def _write_npz(path: Path, seed: int = 0) -> str:
 def test_the_cache_folder_follows_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert _cache.root() == tmp_path / "cache"
+    assert root() == tmp_path / "cache"
     monkeypatch.delenv("KERASCNN_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert _cache.root() == tmp_path / "xdg" / "kerascnn"
+    assert root() == tmp_path / "xdg" / "kerascnn"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert _cache.root() == tmp_path / "home" / ".cache" / "kerascnn"
+    assert root() == tmp_path / "home" / ".cache" / "kerascnn"
 
 
 def test_a_source_is_read_once(

@@ -13,6 +13,7 @@ executor can: what a run has finished is on disk by then.
 import os
 
 from kerascnn import memory
+from tuning.executors import _compile_cache
 
 # Memory in bytes that a worker is reckoned with: a framework and a small network.
 WORKER_MEMORY = 1_500_000_000
@@ -34,6 +35,7 @@ def settings(backend: str, threads: int) -> dict[str, str]:
         "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
         "XLA_FLAGS": _xla_flags(threads),
+        **(_compile_cache.settings() if backend == "jax" else {}),
     }
 
 
