@@ -1,7 +1,6 @@
 """Begins a study: what is quick to check is checked, then the data are read, then it is written."""
 
 import dataclasses
-import importlib.util
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,8 +13,8 @@ from kerascnn import datasets, metrics, registry, training
 from kerascnn.checks import subset_parts
 from kerascnn.record import write_file
 from kerascnn.spec import RunSpec, Value, settings
+from tuning import executors, study
 from tuning import space as spaces
-from tuning import study
 from tuning.search_spec import Contender, SearchSpec
 from tuning.space import Space
 from tuning.study import Study
@@ -51,7 +50,7 @@ def prepare(
         threads: What the user asked for.
         default_threads: What a new study gets if the user did not ask.
         rest: The other families, each with its space.
-        backend: One of `BACKENDS`; None: what KERAS_BACKEND says, else TensorFlow.
+        backend: One of `BACKENDS`; None: what KERAS_BACKEND says, else the first installed.
         trainer: An entry of `kerascnn/trainers`.
         name: The study's name under `./runs`, or its path; None: made from its identity.
         image_size: Side in pixels to resize images to; 0: the dataset's own rule.
@@ -171,11 +170,11 @@ def _data_path(dataset: str) -> str:
 
 def _backend(name: str | None) -> str:
     name = name or os.environ.get("KERAS_BACKEND", "")
-    name = name if name in BACKENDS or name not in ("", "numpy") else "tensorflow"
+    if name in ("", "numpy"):  # Nobody chose: "numpy" is what `search` itself asks with.
+        name = next(filter(executors.is_installed, BACKENDS), BACKENDS[0])
     if name not in BACKENDS:
         raise ValueError(registry.unknown("backends", name, BACKENDS))
-    if importlib.util.find_spec(name) is None:
-        raise ValueError(f"The backend {name} is not installed. Try: python -m pip install {name}")
+    executors.check_installed(name)
     return name
 
 

@@ -50,8 +50,8 @@ def export(
             confirmed", as the configuration was chosen by it.
 
     Raises:
-        ValueError: If there is no such format, configuration or finished run, or a file of the
-            run is missing or damaged.
+        ValueError: If there is no such format, configuration or finished run, a file of the run
+            is missing or damaged, or what the format needs is not installed.
         FileExistsError: If there is something at `path`.
         RuntimeError: If the export does not give the recorded probabilities. Nothing is left.
     """
@@ -61,11 +61,12 @@ def export(
             f"{study.folder} was imported from {study.imported['format']}: it holds no network "
             "to export."
         )
+    backend = _backend(study, format)
     path = Path(path)
     if os.path.lexists(path):
         raise FileExistsError(f"{path} exists, and exports are not overwritten. Try another --to.")
     record = leaving(study, find(study, config_id))
-    found = _beside(path, lambda beside: _make(study, record, beside, format))
+    found = _beside(path, lambda beside: _make(study, record, beside, format, backend))
     return {
         "path": str(path),
         "format": format,
@@ -171,7 +172,23 @@ def _beside(path: Path, make: Callable[[Path], dict[str, Any]]) -> dict[str, Any
     return found
 
 
-def _make(study: Study, record: RunRecord, beside: Path, format: str) -> dict[str, Any]:
+def _backend(study: Study, format: str) -> str:
+    """Returns the backend that writes the study's networks in a format, if it is installed."""
+    formats = (format, *registry.names(_ROOM))
+    needed = {n: registry.constant(_ROOM, n, "BACKEND", study.spec.backend) for n in formats}
+    backend: str = needed[format]
+    if executors.is_installed(backend):
+        return backend
+    others = [f"--format {name}" for name in needed if executors.is_installed(needed[name])]
+    raise ValueError(
+        f"The format {format} needs {backend}, which is not installed. "
+        f"Try: {', or '.join([f'python -m pip install {backend}', *others])}"
+    )
+
+
+def _make(
+    study: Study, record: RunRecord, beside: Path, format: str, backend: str
+) -> dict[str, Any]:
     """Has fresh processes train the run again if need be, then write and check the export."""
     run_dir = training.run_dir(study.folder, record.spec)
     network = run_dir / "model.keras"
@@ -180,7 +197,6 @@ def _make(study: Study, record: RunRecord, beside: Path, format: str) -> dict[st
     if not network.exists():
         network = beside / "model.keras"
         _in_process(study, study.spec.backend, _train_again, study, record, recorded, network)
-    backend = registry.constant(_ROOM, format, "BACKEND", study.spec.backend)
     card = _card(study, record, format)
     values = record, card, network, recorded, beside / "export"
     found: dict[str, Any] = _in_process(study, backend, _write, *values)

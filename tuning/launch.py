@@ -245,6 +245,7 @@ def _pool(
     spec: SearchSpec, executor: str, workers: int | None, calls: int
 ) -> Iterator[tuple[Executor, int]]:
     """Yields an executor and how many calls it runs at once."""
+    executors.check_installed(spec.backend)  # The study may come from another machine.
     if executor == "serial":
         workers = workers or 1
     at_once = executors.default_workers(spec.threads, calls) if workers is None else workers

@@ -9,6 +9,7 @@ Both return `probabilities`, float32 (batch, num_classes), and `label`, string (
 of the most probable class. The card lies in `assets.extra/`, which TensorFlow leaves alone.
 """
 
+import importlib.util
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -58,6 +59,11 @@ def export(model: Any, path: Path, card: Mapping[str, Any]) -> None:
 
 def load(path: Path) -> Callable[[np.ndarray], npt.NDArray[np.float32]]:
     """Re-opens an export with TensorFlow alone; see the room's contract."""
+    if importlib.util.find_spec("tensorflow") is None:
+        raise ValueError(
+            f"{path} is a SavedModel, and tensorflow, which opens it, is not installed. "
+            "Try: python -m pip install tensorflow"
+        )
     with quiet.silenced():
         import tensorflow as tf
     failed: Exception | None = None

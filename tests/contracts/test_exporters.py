@@ -1,5 +1,6 @@
 """What every export format keeps, and what each promises to programs other than ours."""
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -94,6 +95,18 @@ def test_a_damaged_network_is_one_line(
         exporters.read(path).predict(np.zeros((1, 8, 6, 2), np.uint8))
     assert "\n" not in str(caught.value)
     assert capfd.readouterr().err == ""
+
+
+def test_without_tensorflow_a_saved_model_says_what_is_missing(
+    made: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = exporters.read(made["saved_model"])
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "tensorflow" else find(name)
+    )
+    with pytest.raises(ValueError, match=r"SavedModel, and tensorflow, which.*install tensorflow$"):
+        opened.predict(np.zeros((1, 8, 6, 2), np.uint8))
 
 
 def test_a_card_of_another_network_is_refused(

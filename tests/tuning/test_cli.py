@@ -261,3 +261,20 @@ def test_ctrl_c_says_how_to_go_on(main: Main, monkeypatch: pytest.MonkeyPatch) -
     assert code == 130
     assert "0 runs are kept in runs/linear-synthetic-" in err
     assert "Traceback" not in err
+
+
+def test_the_backend_is_said_that_nobody_would_expect(
+    main: Main, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KERAS_BACKEND")
+    monkeypatch.setattr(executors, "is_installed", lambda name: name == "jax")
+    code, out, err = main("train", "linear", "synthetic", "--study", "one", *SMALL)
+    assert code == 0, err
+    assert "Trained with jax, which alone is installed.\n" in err
+    assert "export one --to model --format keras_archive\n" in out
+    # As on a machine that the study is carried to.
+    monkeypatch.setattr(executors, "is_installed", lambda name: name == "tensorflow")
+    code, _, err = main("train", "linear", "synthetic", "--study", "one", "--seeds", "2", *SMALL)
+    assert code == 2
+    assert "backend is 'jax' there, 'tensorflow' here" in err
+    assert "Trained with" not in main("train", "linear", "synthetic", *SMALL)[2]

@@ -12,7 +12,7 @@ import pytest
 from kerascnn import metrics, training
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec, value_of
-from tuning import confirmation_report, launch, shortlisting
+from tuning import confirmation_report, executors, launch, shortlisting
 from tuning.confirmation import EVENTS, Attempt, Confirmation
 from tuning.executors import serial
 from tuning.rules import Rules
@@ -210,6 +210,17 @@ def test_failed_runs_are_counted_and_a_lost_configuration_is_out(tmp_path: Path)
     assert value_of(_config(study, report.winner.config_id), "filters") < 64
     lost = [row for row in report.confirmed if row.failed]
     assert {(row.n, row.failed, row.mean) for row in lost} == {(1, 4, None)}
+
+
+def test_a_study_whose_backend_is_not_installed_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may come from another machine: its workers would fail, one and all."""
+    study = create(tmp_path / "s", dataclasses.replace(SPEC, backend="jax"), {})
+    monkeypatch.setattr(executors, "is_installed", lambda name: name == "tensorflow")
+    with pytest.raises(ValueError, match="The backend jax is not installed"):
+        launch.run(study)
+    assert not list(study.log.lines())
 
 
 def test_only_a_search_can_be_confirmed(tmp_path: Path) -> None:

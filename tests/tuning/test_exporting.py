@@ -16,7 +16,7 @@ from kerascnn.exporters import _check
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec
 from tests import image_files
-from tuning import exporting
+from tuning import executors, exporting
 from tuning import study as studies
 from tuning.commands import export as export_command
 from tuning.search_spec import SearchSpec
@@ -225,6 +225,20 @@ def test_unknown_names_are_refused(study: Study, tmp_path: Path) -> None:
         exporting.export(study, "xyz", tmp_path / "export")
     with pytest.raises(ValueError, match="No '' in the configurations"):
         exporting.find(study, "")
+
+
+def test_a_format_whose_backend_is_missing_is_said_with_those_that_work(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study.spec = dataclasses.replace(study.spec, backend="jax")
+    monkeypatch.setattr(executors, "is_installed", lambda name: name == "jax")
+    message = (
+        "The format saved_model needs tensorflow, which is not installed. Try: python -m pip "
+        "install tensorflow, or --format keras_archive"
+    )
+    with pytest.raises(ValueError, match=rf"^{message}$"):
+        exporting.export(study, _best(study).spec.config_id, tmp_path / "new" / "export")
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_beginning_of_several_ids_is_refused(

@@ -11,7 +11,7 @@ import pytest
 from kerascnn import training
 from kerascnn.spec import value_of
 from tests import image_files
-from tuning import begin, plan, searchable, study
+from tuning import begin, executors, plan, searchable, study
 from tuning.space import Choice, Float, Int
 from tuning.spaces import _training, cnn
 
@@ -201,11 +201,29 @@ def test_threads_asked_for_make_another_study() -> None:
 
 
 def test_the_backend_is_what_keras_would_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = ["tensorflow", "jax"]
+    monkeypatch.setattr(executors, "is_installed", lambda name: name in installed)
     monkeypatch.setenv("KERAS_BACKEND", "numpy")
     assert begin._backend(None) == "tensorflow"
-    monkeypatch.setattr(begin.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match="pip install jax"):
-        begin._backend("jax")
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert begin._backend(None) == "jax"
+    assert begin._backend("tensorflow") == "tensorflow"
+    monkeypatch.delenv("KERAS_BACKEND")
+    assert begin._backend(None) == "tensorflow"
+
+
+@pytest.mark.parametrize("named", ["", "numpy"])
+def test_the_backend_that_alone_is_installed_is_taken(
+    monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", named)
+    monkeypatch.setattr(executors, "is_installed", lambda name: name == "jax")
+    assert begin._backend(None) == "jax"
+    with pytest.raises(ValueError, match=r"tensorflow is not installed\. Try: .*install tensorfl"):
+        begin._backend("tensorflow")
+    monkeypatch.setattr(executors, "is_installed", lambda name: False)
+    with pytest.raises(ValueError, match="The backend tensorflow is not installed"):
+        begin._backend(None)
 
 
 def test_names_are_the_users() -> None:

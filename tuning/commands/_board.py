@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tuning import executors
 from tuning.commands import _options, _pairs
 from tuning.study import Study
 
@@ -104,10 +105,16 @@ def next_steps(study: Study) -> str:
     if study.spec.oracle:
         commands.append(f"confirm {name}")
     if study.imported is None:
-        commands.append(f"export {name} --to model")
+        commands.append(export_of(study))
     return f"\nThe study lies in {study.folder}. Next:" + "".join(
         f"\n  {program} {command}" for command in commands
     )
+
+
+def export_of(study: Study) -> str:
+    """Returns the command that exports a study's network in a format that works here."""
+    format = "" if executors.is_installed("tensorflow") else " --format keras_archive"
+    return f"export {_options.named(study)} --to model{format}"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

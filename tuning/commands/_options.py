@@ -135,7 +135,11 @@ _RUN_OPTIONS = (
         help="CPU threads of each run; the numbers depend on it.  [default: search 1, else the "
         "cores shared out]",
     ),
-    click.option("--backend", help="tensorflow or jax.  [default: tensorflow]"),
+    click.option(
+        "--backend",
+        help="tensorflow or jax.  [default: what KERAS_BACKEND says, else tensorflow, or jax "
+        "where it alone is installed]",
+    ),
     click.option(
         "--trainer",
         default="compiled",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import click
 
 from kerascnn import training
+from tuning import begin, executors
 from tuning.study import Study
 
 
@@ -22,6 +23,9 @@ def introduce(study: Study) -> None:
         f"{height}x{width}x{channels}: {counts}.",
         err=True,
     )
+    if study.spec.backend != begin.BACKENDS[0]:
+        alone = "" if executors.is_installed(begin.BACKENDS[0]) else ", which alone is installed"
+        click.echo(f"Trained with {study.spec.backend}{alone}.", err=True)
     for note in data["notes"]:
         click.echo(note, err=True)
     if ended:

@@ -47,7 +47,7 @@ def command(
     were fixed when the search began.
     """
     from tuning import confirmation_report, launch
-    from tuning.commands import _progress, _start
+    from tuning.commands import _board, _progress, _start
     from tuning.study import find
 
     found = find(study)
@@ -68,7 +68,7 @@ def command(
         click.echo(json.dumps(report.to_json()))
         return
     _show(report)
-    click.echo(f"\nNext:\n  {_options.program()} export {_options.named(found)} --to model")
+    click.echo(f"\nNext:\n  {_options.program()} {_board.export_of(found)}")
 
 
 def _show(report: "Report") -> None:

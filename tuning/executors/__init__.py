@@ -10,6 +10,7 @@ arguments. `shutdown(wait=False, cancel_futures=True)` ends calls under way at o
 executor can: what a run has finished is on disk by then.
 """
 
+import importlib.util
 import os
 
 from kerascnn import memory
@@ -44,6 +45,19 @@ def _xla_flags(threads: int) -> str:
     if threads == 1 and "xla_cpu_multi_thread_eigen" not in own:
         own += " --xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
     return own.strip()
+
+
+def is_installed(backend: str) -> bool:
+    """Returns whether processes of this Python can train with `backend`."""
+    return importlib.util.find_spec(backend) is not None
+
+
+def check_installed(backend: str) -> None:
+    """Raises ValueError if `backend` is not installed: workers would only fail, one and all."""
+    if not is_installed(backend):
+        raise ValueError(
+            f"The backend {backend} is not installed. Try: python -m pip install {backend}"
+        )
 
 
 def cores() -> int:
