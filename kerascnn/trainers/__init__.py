@@ -13,7 +13,9 @@ the logits with softmax cross-entropy, smoothed and weighted as `_loss.py` does,
 smaller batch included, and measures validation after every epoch. What all trainers share is
 drawn or decided in one place each: the images of an epoch and their order (`_order.py`), how
 they are changed (`_augment.py`), the learning rate of every step (`_schedule.py`), and when a
-run with `patience` stops and which epoch's weights it ends with (`_patience.py`).
+run with `patience` stops and which epoch's weights it ends with (`_patience.py`). What compiled
+trainers share besides: where images lie (`_source.py`), what a step computes (`_arithmetic.py`),
+and the programs, which outlive a call (`_programs.py`).
 
 `on_epoch(i, epoch, metrics)` is called after epoch `epoch` (1, 2, ...) of run `specs[i]` with
 "accuracy/train" and "loss/train" (running means over the epoch's images, the loss as it is

@@ -31,8 +31,14 @@ def train(
     *,
     on_epoch: Callable[[int, int, Mapping[str, float]], None],
     on_end: Callable[[int, keras.Model, Callable[[Indices], Logits], int], None],
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> None:
-    """Trains `specs` one after another on one compiled network; see the room's contract."""
+    """Trains `specs` one after another on one compiled network; see the room's contract.
+
+    Args:
+        build, data, specs, on_epoch, on_end: See there.
+        callbacks: Of Keras, for every run; they see the network that ends in logits.
+    """
     runner: _Runner | None = None
     for i, spec in enumerate(specs):
         epochs, model = Epochs(data, spec), build(spec.seed)
@@ -41,7 +47,7 @@ def train(
         else:
             runner.network.start_over(model, spec)
         try:
-            epoch = runner.fit(spec, epochs, functools.partial(on_epoch, i))
+            epoch = runner.fit(spec, epochs, functools.partial(on_epoch, i), callbacks)
         except Stop:
             continue
         on_end(i, runner.network.model, runner.predict, epoch)
@@ -63,7 +69,11 @@ class _Runner:
         )
 
     def fit(
-        self, spec: RunSpec, epochs: Epochs, on_epoch: Callable[[int, Mapping[str, float]], None]
+        self,
+        spec: RunSpec,
+        epochs: Epochs,
+        on_epoch: Callable[[int, Mapping[str, float]], None],
+        callbacks: Sequence[keras.callbacks.Callback],
     ) -> int:
         """Trains a run, and returns the epoch that the weights it ends with are of."""
         patience = Patience(spec.patience)
@@ -83,7 +93,7 @@ class _Runner:
             epochs=spec.last_epoch,
             shuffle=False,
             verbose=0,
-            callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=end_of_epoch)],
+            callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=end_of_epoch), *callbacks],
         )
         if kept:
             self.network.restore(kept)

@@ -6,8 +6,10 @@ import keras
 import numpy as np
 import pytest
 
+from kerascnn import datasets
+from kerascnn.models import linear
 from kerascnn.spec import RunSpec
-from kerascnn.trainers import _loss, _schedule
+from kerascnn.trainers import _loss, _schedule, fit
 from kerascnn.trainers._patience import Patience
 
 SPEC = RunSpec(family="cnn", dataset="digits", learning_rate=0.1, epochs=4)
@@ -119,3 +121,22 @@ def test_smoothed_cross_entropy(smoothing: float) -> None:
     weights = np.array([0.5, 3.0], np.float32)
     found = keras.ops.convert_to_numpy(loss(labels, logits, sample_weight=weights))
     np.testing.assert_allclose(found, (weights * expected).mean(), rtol=1e-5)
+
+
+def test_fit_takes_callbacks_of_keras() -> None:
+    data = datasets.load("synthetic")
+    seen: list[tuple[int, float]] = []
+    fit.train(
+        lambda seed: linear.build(data.input_shape, data.num_classes),
+        data,
+        [RunSpec(family="linear", dataset="synthetic", epochs=2, train_size=100)],
+        on_epoch=lambda i, epoch, metrics: None,
+        on_end=lambda i, model, predict, epoch: None,
+        callbacks=[
+            keras.callbacks.LambdaCallback(
+                on_epoch_end=lambda epoch, logs: seen.append((epoch, logs["loss"]))
+            )
+        ],
+    )
+    assert [epoch for epoch, _ in seen] == [0, 1]
+    assert seen[1][1] < seen[0][1]
