@@ -87,7 +87,7 @@ def _attempt(
     again and again, until none would move. The distance is chi-square's, so that a small part
     counts as much as a large one; beyond any is that of a part without a class.
     """
-    # Plain numbers: a group has few classes, and arrays that short cost ten times as much.
+    # Plain numbers: a group has few classes, and arrays that short are slow.
     targets = [[share * total for total in totals] for share in shares]
     beyond = sum(total / share for total in totals for share in shares)
     held = [[0] * len(totals) for _ in shares]

@@ -14,7 +14,7 @@ from kerascnn.datasets._arrays import Images
 
 def read(source: str, *, image_size: int, skip_bad: bool, scratch: Path) -> Images:
     """Returns images uint8 (1797, 8, 8, 1) and labels 0 to 9."""
-    from sklearn.datasets import load_digits  # Half a second: not where only `read` is named.
+    from sklearn.datasets import load_digits  # It is slow to import.
 
     levels, labels = load_digits(return_X_y=True)
     pixels = np.rint(levels * (255 / 16)).astype(np.uint8)

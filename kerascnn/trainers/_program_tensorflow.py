@@ -122,7 +122,7 @@ class _Function:
     """A TensorFlow function that is traced once, for any number of images."""
 
     def __init__(self, function: Any) -> None:
-        # No `jit_compile`: on a CPU TensorFlow's XLA costs seconds and saves nothing.
+        # No `jit_compile`: see `fit.py`.
         self._function = tf.function(function, autograph=False)
         self._traced = False
 

@@ -64,7 +64,8 @@ class _Runner:
             optimizer=self.network.optimizer.keras,
             loss=_loss.loss(spec),
             metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-            # On a CPU TensorFlow's XLA costs seconds of compiling and saves nothing.
+            # XLA compiles every network anew, which short runs on a CPU do not earn back:
+            # benchmarks/against_keras_tuner.py, with and --others-without-xla.
             jit_compile="auto" if keras.backend.backend() == "jax" else False,
         )
 

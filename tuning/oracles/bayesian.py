@@ -2,7 +2,7 @@
 
 Snoek, Larochelle & Adams, "Practical Bayesian Optimization of Machine Learning Algorithms",
 NeurIPS 2012, https://arxiv.org/abs/1206.2944, with a Matern 2.5 kernel and a lower confidence
-bound. An ask takes seconds once the process is fitted.
+bound.
 
 Departure from Keras Tuner: the process takes over after 10 scores, where theirs waits for three
 times the number of settings.
