@@ -32,6 +32,8 @@ def settings(backend: str, threads: int) -> dict[str, str]:
         "OMP_NUM_THREADS": count,
         "TF_NUM_INTRAOP_THREADS": count,
         "TF_NUM_INTEROP_THREADS": "1",
+        # TensorFlow's own choice depends on the processor. What it gains: benchmarks/RESULTS.md.
+        "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1"),
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
