@@ -1,23 +1,20 @@
 """The one function a worker executes: specs in, records out."""
 
 import contextlib
-import datetime
 import errno
 import functools
-import importlib.metadata
 import io
 import json
 import os
-import platform
 import random
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from kerascnn import __version__, datasets, metrics, precision, quiet, registry
+from kerascnn import datasets, host, metrics, precision, quiet, registry, trainers
 from kerascnn.record import RunRecord, write_file
 from kerascnn.spec import RunSpec, value_of
 
@@ -51,7 +48,7 @@ def run(
     Args:
         specs: What to train.
         folder: The study's folder.
-        trainer: An entry of `kerascnn/trainers`.
+        trainer: An entry of `kerascnn/trainers`, with a form if it has forms; see there.
         loggers: Entries of `kerascnn/loggers`.
         varied: Names of the settings that vary in the study, for the loggers.
 
@@ -72,6 +69,18 @@ def run(
             broken = [run for run in pending if run.record is None][:1]
             _end(broken, status="failed", error=traceback.format_exc())
     return [run.record for run in runs if run.record is not None]
+
+
+def choose(specs: Sequence[RunSpec], *, trainer: str) -> dict[str, Any]:
+    """Returns how a trainer that has forms computes `specs` fastest here; see `trainers.choose`.
+
+    Returns:
+        What a study keeps of it; {} if the network cannot be built: training will say why.
+    """
+    try:
+        return trainers.choose(trainer, *_ready(specs[0]), specs)
+    except _InfeasibleError:
+        return {}
 
 
 def outbox(folder: Path, spec: RunSpec) -> RunRecord | None:
@@ -108,7 +117,7 @@ class _Run:
         self.spec = spec
         self.record = outbox(folder, spec)
         self.dir = run_dir(folder, spec)
-        self._trainer = trainer
+        self.trainer = trainer
         self._shown = {name: value_of(spec, name) for name in varied}
         self._names = loggers
         self._loggers: list[Any] | None = None
@@ -136,7 +145,7 @@ class _Run:
             history=self._history,
             seconds=time.perf_counter() - self._start,
             parameters=self.parameters,
-            host=host(self._trainer),
+            host=host.about(*trainers.named(self.trainer)),
             **fields,
         )
         for logger in self._open_loggers():
@@ -160,24 +169,12 @@ def _end(runs: Sequence[_Run], **fields: Any) -> None:
 
 
 def _train(runs: Sequence[_Run], trainer: str) -> None:
-    keras = quiet.import_keras()  # It takes seconds: only workers pay.
-    # Names start over, so that networks that are alike are so by name too. Freeing memory as well
-    # would cost a third of a second each time; what is cyclic Python collects by itself.
-    keras.utils.clear_session(free_memory=False)
-    first = runs[0].spec
-    data = _load(first)
-    family = _family(first)
+    build, data = _ready(runs[0].spec)
+    specs = [each.spec for each in runs]
     runs[0].begin()
-
-    def build(seed: int) -> Any:
-        with _python_seed(seed), precision.policy(first.precision):
-            try:
-                model = family.build(data.input_shape, data.num_classes, **first.hyperparameters)
-            except ValueError as error:
-                raise _InfeasibleError(str(error)) from None
-        check_ending(model, first.family)
-        precision.end_in_float32(model)
-        return model
+    if (form := trainers.choose(trainer, build, data, specs).get("form")) is not None:
+        for each in runs:
+            each.trainer = trainer = f"{trainers.named(trainer)[0]}:{form}"
 
     def on_epoch(i: int, epoch: int, values: Mapping[str, float]) -> None:
         runs[i].epoch(epoch, values)
@@ -189,8 +186,29 @@ def _train(runs: Sequence[_Run], trainer: str) -> None:
         if i + 1 < len(runs):
             runs[i + 1].begin()
 
-    train = registry.load("kerascnn.trainers", trainer).train
-    train(build, data, [each.spec for each in runs], on_epoch=on_epoch, on_end=on_end)
+    trainers.load(trainer)(build, data, specs, on_epoch=on_epoch, on_end=on_end)
+
+
+def _ready(spec: RunSpec) -> tuple[Callable[[int], Any], "Dataset"]:
+    """Returns what builds the network of a seed, and the data."""
+    keras = quiet.import_keras()  # It takes seconds: only workers pay.
+    # Names start over, so that networks that are alike are so by name too. Freeing memory as well
+    # would cost a third of a second each time; what is cyclic Python collects by itself.
+    keras.utils.clear_session(free_memory=False)
+    data = _load(spec)
+    family = _family(spec)
+
+    def build(seed: int) -> Any:
+        with _python_seed(seed), precision.policy(spec.precision):
+            try:
+                model = family.build(data.input_shape, data.num_classes, **spec.hyperparameters)
+            except ValueError as error:
+                raise _InfeasibleError(str(error)) from None
+        check_ending(model, spec.family)
+        precision.end_in_float32(model)
+        return model
+
+    return build, data
 
 
 def _family(spec: RunSpec) -> ModuleType:
@@ -266,33 +284,3 @@ def _python_seed(seed: int) -> Iterator[None]:
         yield
     finally:
         random.setstate(state)
-
-
-def host(trainer: str) -> dict[str, Any]:
-    """Returns where and with what a run is trained, for its record."""
-    import keras
-
-    backend = keras.backend.backend()
-    now = datetime.datetime.now(datetime.UTC)
-    return {
-        "trainer": trainer,
-        "backend": backend,
-        "threads": int(os.environ.get("KERASCNN_THREADS", "0")) or os.cpu_count(),
-        "machine": platform.node(),
-        "python": platform.python_version(),
-        "versions": versions("keras", backend, "numpy"),
-        "ended": now.isoformat(timespec="seconds"),
-    }
-
-
-@functools.cache
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
-
-
-def versions(*packages: str) -> dict[str, str]:
-    """Returns package -> installed version, this one's included; "" where there is none."""
-    return {**{name: _version(name) for name in packages}, "kerascnn": __version__}

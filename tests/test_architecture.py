@@ -13,7 +13,13 @@ ROOT = Path(__file__).parents[1]
 
 # A module may import from the lines above its own, and from the workshop of its own room.
 LAYERS = [
-    {"kerascnn.registry", "kerascnn.quiet", "kerascnn.cache", "kerascnn.memory"},
+    {
+        "kerascnn.registry",
+        "kerascnn.quiet",
+        "kerascnn.cache",
+        "kerascnn.memory",
+        "kerascnn.host",
+    },
     {"kerascnn.checks"},
     {"kerascnn.spec"},
     {"kerascnn.record", "kerascnn.metrics", "kerascnn.precision"},

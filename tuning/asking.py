@@ -9,7 +9,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from kerascnn import metrics, quiet, registry, training
+from kerascnn import host, metrics, quiet, registry
 from tuning.oracles import Ask, Oracle
 from tuning.search_spec import Contender, SearchSpec
 from tuning.trials import Trial, Trials
@@ -140,7 +140,7 @@ class Asking:
         ask = self._ask(contender, number, new=circumstances.new)
         asked = (point, self._trials[number].parent)
         if ask is None or (ask.point, ask.parent) != asked:
-            now = training.versions("keras-tuner")["keras-tuner"]
+            now = host.versions("keras-tuner")["keras-tuner"]
             raise ValueError(
                 f"The oracle no longer asks what it asked as trial {number}: the study was begun "
                 f"with keras-tuner {self._versions.get('keras-tuner')}, this is {now}."

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kerascnn import datasets, metrics, registry, training
+from kerascnn import datasets, host, metrics, registry, trainers, training
 from kerascnn.checks import subset_parts
 from kerascnn.record import write_file
 from kerascnn.spec import RunSpec, Value, settings
@@ -60,6 +60,8 @@ def prepare(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     registry.source_file("tuning.executors", executor)
     registry.source_file("kerascnn.trainers", trainer)
+    backend = _backend(backend)
+    trainers.check_backend(trainer, backend)
 
     def base_of(family: str) -> RunSpec:
         check_names(family, fixed)
@@ -78,7 +80,7 @@ def prepare(
     spec = SearchSpec(
         base=base,
         seed=seed,
-        backend=_backend(backend),
+        backend=backend,
         trainer=trainer,
         threads=default_threads if threads is None else threads,
         others=tuple(Contender(base=base_of(each), space=space) for each, space in rest),
@@ -146,7 +148,7 @@ def _data_alone(base: RunSpec) -> RunSpec:
 def _about(data: Any) -> dict[str, Any]:
     return {
         "command": " ".join(["run.py", *sys.argv[1:]]) if sys.argv[0] else "",
-        "versions": training.versions("keras-tuner", "keras", "tensorflow", "jax", "numpy"),
+        "versions": host.versions("keras-tuner", "keras", "tensorflow", "jax", "numpy"),
         "data": {
             "name": data.name,
             "input_shape": list(data.input_shape),

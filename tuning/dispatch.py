@@ -63,11 +63,13 @@ class Dispatch(Generic[Owner]):
         Args:
             owner: Whom they belong to.
             specs: Its runs, of one configuration.
-            parts: Into at most how many calls they go.
+            parts: Into at most how many calls they go; runs computed together stay so.
             varied: Names of the settings that vary in the study, for the loggers.
         """
         missing = self._adopt(owner, specs)
-        size = max(1, -(-len(missing) // parts))
+        together = self._study.together
+        # Whole groups: one more that is not full would cost as much as one that is.
+        size = max(1, -(-len(missing) // (parts * together))) * together
         for start in range(0, len(missing), size):
             self._call(owner, missing[start : start + size], varied)
 
@@ -93,7 +95,7 @@ class Dispatch(Generic[Owner]):
             self._run,
             batch,
             folder=str(self._study.folder),
-            trainer=self._study.spec.trainer,
+            trainer=self._study.trainer,
             varied=varied,
         )
         self._pending[future] = (owner, batch, varied)

@@ -239,9 +239,7 @@ def _train_again(study: Study, record: RunRecord, recorded: Path, target: Path) 
     """Writes the network of a run that was not kept, trained once more, to `target`."""
     scratch = target.with_name("again")
     with quiet.silenced():
-        runs = training.run(
-            [record.spec], folder=str(scratch), trainer=study.spec.trainer, loggers=()
-        )
+        runs = training.run([record.spec], folder=str(scratch), trainer=study.trainer, loggers=())
     if runs[0].status != "finished":
         raise RuntimeError(
             f"{record.spec.run_name} was trained again and {runs[0].status}: {runs[0].reason}"

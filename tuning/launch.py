@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
-from kerascnn import registry
+from kerascnn import registry, training
 from kerascnn.spec import Value
 from tuning import begin, executors
 from tuning.plan import new_decomposition, new_search, new_training
@@ -116,6 +116,9 @@ def run(
         _leaving_nothing_impossible(begun),
         _pool(spec, executor, workers, calls) as (pool, at_once),
     ):
+        first = spec.contenders[0]
+        point = points[0] if points else spec.point(first, first.defaults())
+        _settle(begun, pool, point, seeds or spec.seeds)
         started = Search(
             begun,
             pool,
@@ -127,6 +130,36 @@ def run(
         )
         started()
     return started
+
+
+def _settle(begun: Study, pool: Executor, point: Mapping[str, Value], seeds: int) -> None:
+    """Times the forms of the trainer, if it has several, before anything is trained.
+
+    The choice is the study's for good: a study that is resumed goes on with the same numbers.
+
+    Args:
+        begun: The study.
+        pool: Where its runs are trained.
+        point: What it tries first.
+        seeds: Runs of it, on each of the training sets.
+    """
+    spec = begun.spec
+    with begun.log:  # Nobody else settles it now.
+        settled = Study(begun.folder).about.get("form")
+        if settled is None and registry.constant("kerascnn.trainers", spec.trainer, "FORMS", ()):
+            config = begun.configured(point)
+            specs = [
+                config.repeated(spec.seed, spec.phase, repeat, subset)
+                for subset in spec.training_sets
+                for repeat in range(seeds)
+            ]
+            try:
+                settled = pool.submit(training.choose, specs, trainer=spec.trainer).result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        if settled:
+            begun.settle(settled)
 
 
 def confirm(
@@ -222,6 +255,7 @@ def run_decomposition(
         _leaving_nothing_impossible(begun),
         _pool(spec, executor, workers, calls) as (pool, at_once),
     ):
+        _settle(begun, pool, points[0], seeds)
         Decomposition(begun, pool, points=points, seeds=seeds, workers=at_once, watch=watch)()
     found = decomposition_report.report(begun)
     decomposition_report.show_in_tensorboard(begun, found)

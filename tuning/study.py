@@ -84,6 +84,26 @@ class Study:
         found: dict[str, Any] | None = self.about.get("imported")
         return found
 
+    @property
+    def trainer(self) -> str:
+        """The trainer of its runs, with the form that was settled for it."""
+        form = self.about.get("form", {}).get("form", "")
+        return f"{self.spec.trainer}:{form}" if form else self.spec.trainer
+
+    @property
+    def together(self) -> int:
+        """How many runs its trainer computes at once: calls have a multiple of it."""
+        return int(self.about.get("form", {}).get("together", 1))
+
+    def settle(self, form: Mapping[str, Any]) -> None:
+        """Keeps in which form its trainer computes: another differs in the last bits.
+
+        Args:
+            form: What `training.choose` returned.
+        """
+        self.about = {**self.about, "form": dict(form)}
+        write_file(self.folder / "study.json", json.dumps(self.about, indent=1).encode())
+
     def records(self) -> list[RunRecord]:
         """Returns one record a run, the one that went furthest, in the order they ended."""
         return [record for _, record in self.identified()]

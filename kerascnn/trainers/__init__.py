@@ -25,8 +25,56 @@ validation itself is trained on, as final runs do). It may raise `Stop` to end t
 returns, `model` maps images to probabilities with that run's weights and statistics as they
 were after epoch `epoch`, the last or the one that `patience` restores, and `predict(indices)`
 gives the logits, float32 (n, classes), of images of `data`.
+
+A trainer that runs under some of Keras' backends only has them in `BACKENDS`, a literal. One that
+can compute the same in several ways that differ in the last bits has `FORMS`, a literal, takes
+`train(..., form=)` and has `choose(build, data, specs)`, which finds the fastest here. A form has
+a name in a study: "vectorized:patches:3" is the trainer `vectorized` with `form="patches:3"`.
 """
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from kerascnn import registry
+from kerascnn.spec import RunSpec
 
 
 class Stop(Exception):  # noqa: N818  Not an error, as StopIteration is none.
     """Raised by `on_epoch` to end the run it was called for; the others go on."""
+
+
+def named(trainer: str) -> tuple[str, str]:
+    """Splits "vectorized:patches:3" into the trainer's name and its form; "" if it has none."""
+    name, _, form = trainer.partition(":")
+    return (name, form) if name in registry.names(__name__) else (trainer, "")
+
+
+def load(trainer: str) -> Callable[..., None]:
+    """Returns the `train` of a trainer, in the form its name says."""
+    name, form = named(trainer)
+    train: Callable[..., None] = registry.load(__name__, name).train
+    return partial(train, form=form) if form else train
+
+
+def choose(trainer: str, build: Any, data: Any, specs: Sequence[RunSpec]) -> dict[str, Any]:
+    """Returns how a trainer computes `specs` fastest here; {} where there is nothing to choose.
+
+    Returns:
+        "form", the fastest; "together", how many runs it computes at once; "seconds" by form.
+    """
+    name, form = named(trainer)
+    if form or not registry.constant(__name__, name, "FORMS", ()):
+        return {}
+    chosen: dict[str, Any] = registry.load(__name__, name).choose(build, data, specs)
+    return chosen
+
+
+def check_backend(trainer: str, backend: str) -> None:
+    """Raises ValueError if a trainer does not run under a backend."""
+    name, _ = named(trainer)
+    known = registry.constant(__name__, name, "BACKENDS", (backend,))
+    if backend not in known:
+        raise ValueError(
+            f"The trainer {name} does not run under {backend}. Try: --backend {known[0]}"
+        )

@@ -49,3 +49,18 @@ class Epochs:
         order = self._indices[_order.order(spec, epoch, self._labels)]
         changes = _augment.draw(spec.augmentation, spec.seed, epoch, self.count, self._shape)
         return Drawn(order, changes)
+
+    def means(
+        self, losses: npt.NDArray[np.float32], hits: npt.NDArray[np.int32]
+    ) -> dict[str, float]:
+        """Returns what trainers report of an epoch's training.
+
+        Args:
+            losses: Of every step, (steps,).
+            hits: Images that every step got right, (steps,).
+        """
+        size = self._spec.batch_size
+        sizes = np.full(self.steps, size)
+        sizes[-1] = self.count - size * (self.steps - 1)
+        mean = float(np.average(losses.astype(np.float64), weights=sizes))
+        return {"loss/train": mean, "accuracy/train": int(hits.sum()) / self.count}

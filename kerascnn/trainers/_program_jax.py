@@ -35,6 +35,7 @@ class Program:
 
     Attributes:
         network: As given.
+        arithmetic: As given.
         traces: How often a call was traced.
         block: Images per step where no gradient is needed.
     """
@@ -46,7 +47,7 @@ class Program:
     ) -> None:
         self.network = network
         self.traces = 0
-        self._arithmetic = arithmetic
+        self.arithmetic = arithmetic
         self._loops = jax.default_backend() != "cpu" if loops is None else loops
         self._step = jax.jit(self._trace_step, donate_argnums=0, static_argnames="size")
         self._loop = jax.jit(self._trace_loop, donate_argnums=0, static_argnames="size")
@@ -60,11 +61,11 @@ class Program:
         Returns:
             The loss of every step, float32 (steps,), and how many images it got right, int32.
         """
-        size = self._arithmetic.batch_size
+        size = self.arithmetic.batch_size
         given = (piece.images, piece.labels, piece.order, dict(piece.extras), weights)
         whole, rest = divmod(piece.count, size)
         end = min(last, whole)
-        state = self._state()
+        state = self.state()
         found = []
         if self._loops and first < end:
             state, *measured = self._loop(state, *given, first, end, size=size)
@@ -73,36 +74,45 @@ class Program:
         for start, taken in starts + [(whole * size, rest)] * (last > whole):
             state, *measured = self._step(state, *given, start, size=taken)
             found.append(measured)
-        self._keep(state)
+        self.keep(state)
         losses, hits = zip(*jax.device_get(found), strict=True)
         return np.array(losses, np.float32), np.array(hits, np.int32)
 
     def logits(self, piece: Piece, first: int, last: int) -> npt.NDArray[np.float32]:
         """Returns the logits of blocks `first` to `last` of a piece, float32 (n, classes)."""
-        trainable, others, _ = self._state()
+        trainable, others, _ = self.state()
         found = [
             self._block(trainable, others, piece.images, piece.order, i * self.block)
             for i in range(first, last)
         ]
         taken = min(last * self.block, piece.count) - first * self.block
-        return np.concatenate(jax.device_get(found))[:taken]
+        return np.concatenate(jax.device_get(found), axis=-2)[..., :taken, :]
 
     def advance(
         self, state: State, images: Any, labels: Any, weights: Any
     ) -> tuple[State, Any, Any]:
         """Computes one step of one run: its state, loss and how many images it got right."""
-        logits = self.network.logits
         trainable, others, slots = state
-
-        def loss_of(trainable: list[Any]) -> tuple[Any, tuple[Any, Any]]:
-            found, others_then, penalties = logits.stateless_call(
-                trainable, others, images, training=True, return_losses=True
-            )
-            return self._arithmetic.loss(labels, found, weights, penalties), (found, others_then)
-
-        (loss, (found, others)), gradients = jax.value_and_grad(loss_of, has_aux=True)(trainable)
+        differentiated = jax.value_and_grad(self.loss, has_aux=True)
+        (loss, (found, others)), gradients = differentiated(
+            trainable, others, images, labels, weights
+        )
         trainable, slots = self.network.optimizer.keras.stateless_apply(slots, gradients, trainable)
-        return (trainable, others, slots), loss, self._arithmetic.right(labels, found)
+        return (trainable, others, slots), loss, self.arithmetic.right(labels, found)
+
+    def loss(
+        self, trainable: list[Any], others: list[Any], images: Any, labels: Any, weights: Any
+    ) -> tuple[Any, tuple[Any, list[Any]]]:
+        """Returns the loss of a batch, and with it its logits and the other variables' values."""
+        found, others, penalties = self.network.logits.stateless_call(
+            trainable, others, images, training=True, return_losses=True
+        )
+        return self.arithmetic.loss(labels, found, weights, penalties), (found, others)
+
+    def infer(self, trainable: list[Any], others: list[Any], images: Any) -> Any:
+        """Returns the logits of images, float32 (n, classes)."""
+        found, _ = self.network.logits.stateless_call(trainable, others, images, training=False)
+        return keras.ops.cast(found, "float32")
 
     def batch(
         self, images: Any, labels: Any, order: Any, extras: Mapping[str, Any], start: Any, size: int
@@ -113,10 +123,11 @@ class Program:
             return jax.lax.dynamic_slice_in_dim(array, start, size)
 
         chosen = cut(order)
-        x = self._arithmetic.images(images[chosen], {name: cut(extras[name]) for name in extras})
+        x = self.arithmetic.images(images[chosen], {name: cut(extras[name]) for name in extras})
         return x, labels[chosen]
 
-    def _state(self) -> State:
+    def state(self) -> State:
+        """Returns the values of all variables."""
         logits = self.network.logits
         groups = (
             logits.trainable_variables,
@@ -126,7 +137,8 @@ class Program:
         trainable, others, slots = ([variable.value for variable in each] for each in groups)
         return trainable, others, slots
 
-    def _keep(self, state: State) -> None:
+    def keep(self, state: State) -> None:
+        """Gives all variables their values."""
         logits = self.network.logits
         trainable, others, slots = state
         for variables, values in (
@@ -175,8 +187,8 @@ class Program:
             return state, losses.at[i].set(loss), hits.at[i].set(right)
 
         # As long as an epoch: a length that follows `last` would be another program each time.
-        steps = len(order) // size
-        measured = (jnp.zeros(steps, jnp.float32), jnp.zeros(steps, jnp.int32))
+        shape = (order.shape[-1] // size, *order.shape[:-1])
+        measured = (jnp.zeros(shape, jnp.float32), jnp.zeros(shape, jnp.int32))
         result: tuple[State, Any, Any] = jax.lax.fori_loop(first, last, step, (state, *measured))
         return result
 
@@ -186,6 +198,5 @@ class Program:
         self.traces += 1
         # Past the end images repeat: one shape, one program.
         chosen = order[jnp.minimum(start + jnp.arange(self.block), len(order) - 1)]
-        x = self._arithmetic.images(images[chosen], {})
-        found, _ = self.network.logits.stateless_call(trainable, others, x, training=False)
-        return keras.ops.cast(found, "float32")
+        x = self.arithmetic.images(images[chosen], {})
+        return self.infer(trainable, others, x)

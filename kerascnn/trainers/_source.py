@@ -58,7 +58,12 @@ class Source:
         self._most = max(1, min(_PIECE, int(room)) // image_bytes)
 
     def pieces(
-        self, order: npt.NDArray[np.int64], extras: Mapping[str, np.ndarray], multiple: int
+        self,
+        order: npt.NDArray[np.int64],
+        extras: Mapping[str, np.ndarray],
+        multiple: int,
+        *,
+        beside: int = 1,
     ) -> Iterator[Piece]:
         """Yields pieces that hold the images at `order`, one after another.
 
@@ -66,6 +71,7 @@ class Source:
             order: Indices into the data (n,).
             extras: Arrays (n, ...) by name.
             multiple: What the number of images of every piece but the last is a multiple of.
+            beside: How many orders are gone through at once: pieces are that much smaller.
         """
         if self._resident is not None:
             images, labels = self._resident
@@ -75,7 +81,7 @@ class Source:
                 images=images, labels=labels, order=order_there, extras=extras, count=len(order)
             )
             return
-        size = max(1, self._most // multiple) * multiple
+        size = max(1, self._most // beside // multiple) * multiple
         with ThreadPoolExecutor(1) as reader:  # Reads a piece while the one before is trained on.
             starts = range(0, len(order), size)
             ahead = reader.submit(self._read, order, extras, 0, size)

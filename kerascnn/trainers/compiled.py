@@ -90,16 +90,13 @@ class Run:
 
     def _train(self, epoch: int, size: int) -> dict[str, float]:
         order, changes = self._epochs.draw(epoch)
-        losses, right = [], 0
+        losses, hits = [], []
         for piece in self._source.pieces(order, changes.arrays(), size):
             for first, last in self._training.calls(-(-piece.count // size)):
-                found, hits = self.program.steps(piece, self._epochs.weights, first, last)
-                losses.append(found.astype(np.float64))
-                right += int(hits.sum())
-        sizes = np.full(self._epochs.steps, size)
-        sizes[-1] = self._epochs.count - size * (self._epochs.steps - 1)
-        mean = float(np.average(np.concatenate(losses), weights=sizes))
-        return {"loss/train": mean, "accuracy/train": right / self._epochs.count}
+                found, right = self.program.steps(piece, self._epochs.weights, first, last)
+                losses.append(found)
+                hits.append(right)
+        return self._epochs.means(np.concatenate(losses), np.concatenate(hits))
 
 
 class Pace:

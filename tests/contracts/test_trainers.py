@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerascnn import datasets, registry
+from kerascnn import datasets, registry, trainers
 from kerascnn.datasets._arrays import Dataset
 from kerascnn.models import cnn, linear, mlp
 from kerascnn.spec import RunSpec
@@ -43,10 +43,22 @@ CHANGES: tuple[Mapping[str, Any], ...] = (
 Result = tuple[list[Mapping[str, float]], np.ndarray, int]
 
 
-@pytest.fixture(params=registry.names("kerascnn.trainers"))
+def ways() -> list[str]:
+    """Every trainer, in each of its forms if it has several, for two runs at once."""
+    found = []
+    for name in registry.names("kerascnn.trainers"):
+        forms = registry.constant("kerascnn.trainers", name, "FORMS", ())
+        found += [f"{name}:{form}:2" for form in forms] or [name]
+    return found
+
+
+@pytest.fixture(params=ways())
 def train(request: pytest.FixtureRequest) -> Callable[..., None]:
-    function: Callable[..., None] = registry.load("kerascnn.trainers", request.param).train
-    return function
+    try:
+        trainers.check_backend(request.param, keras.backend.backend())
+    except ValueError as error:
+        pytest.skip(str(error))
+    return trainers.load(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +113,7 @@ def results(
 
     settings = {"normalization": "batch", "dropout": 0.3, **settings}
     train(builder(data, **settings), data, specs, on_epoch=on_epoch, on_end=on_end)
-    return found
+    return {i: found[i] for i in sorted(found)}  # Trained together, the shorter ends first.
 
 
 def same(a: Result, b: Result) -> bool:

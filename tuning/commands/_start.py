@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import click
 
-from kerascnn import training
+from kerascnn import host
 from tuning import begin, executors
 from tuning.study import Study
 
@@ -61,7 +61,7 @@ def _runs(count: int) -> str:
 def _other_versions(study: Study) -> list[str]:
     """Returns a sentence for each package of another version than the study was begun with."""
     before = study.about.get("versions", {})
-    now = training.versions(*before)
+    now = host.versions(*before)
     return [
         f"The study was begun with {name} {before[name] or 'not installed'}, this is "
         f"{now[name] or 'none'}: new runs may not compare with the old."

@@ -1,0 +1,46 @@
+"""Where and with what runs are trained."""
+
+import datetime
+import functools
+import importlib.metadata
+import os
+import platform
+from typing import Any
+
+from kerascnn import __version__
+
+
+def about(trainer: str, form: str = "") -> dict[str, Any]:
+    """Returns where and with what a run is trained, for its record.
+
+    Args:
+        trainer: Its name.
+        form: Which of its forms, of a trainer that has several.
+    """
+    import keras
+
+    backend = keras.backend.backend()
+    now = datetime.datetime.now(datetime.UTC)
+    return {
+        "trainer": trainer,
+        **({"form": form} if form else {}),
+        "backend": backend,
+        "threads": int(os.environ.get("KERASCNN_THREADS", "0")) or os.cpu_count(),
+        "machine": platform.node(),
+        "python": platform.python_version(),
+        "versions": versions("keras", backend, "numpy"),
+        "ended": now.isoformat(timespec="seconds"),
+    }
+
+
+@functools.cache
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Returns package -> installed version, this one's included; "" where there is none."""
+    return {**{name: _version(name) for name in packages}, "kerascnn": __version__}
