@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kerascnn import quiet, registry
-from kerascnn.models import alexnet, cnn, efficientnet, lenet, mlp, resnet, vgg
+from kerascnn.models import alexnet, cnn, efficientnet, lenet, mlp, resnet, resnet9, vgg
 
 IMAGENET = (224, 224, 3)
 
@@ -56,7 +56,9 @@ def test_every_preset_is_checked_here() -> None:
         for family in registry.names("kerascnn.models")
         for preset in registry.constant("kerascnn.models", family, "PRESETS", {})
     ]
-    assert sorted(found) == sorted(["lenet5", "alexnet", *VGG, *RESNET, *BOTTLENECK, *EFFICIENTNET])
+    assert sorted(found) == sorted(
+        ["lenet5", "alexnet", "resnet9", *VGG, *RESNET, *BOTTLENECK, *EFFICIENTNET]
+    )
 
 
 def test_lenet5() -> None:
@@ -65,6 +67,18 @@ def test_lenet5() -> None:
     assert model.count_params() == 156 + 2416 + 48_120 + 10_164 + 850 == 61_706
     assert model.get_layer("block1_pool").output.shape == (None, 14, 14, 6)
     assert model.get_layer("block2_pool").output.shape == (None, 5, 5, 16)
+
+
+def test_resnet9() -> None:
+    model = resnet9.build((32, 32, 3), 10, **resnet9.PRESETS["resnet9"])
+    # Kernels of 9 pixels: a convolution before each stage, two in each of the two blocks.
+    kernels = 9 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 2 * 128**2 + 2 * 512**2)
+    normalizations = 2 * (64 + 3 * 128 + 256 + 3 * 512)
+    # The code's own parameters, to which the logits' bias comes.
+    assert kernels + normalizations + 512 * 10 == 6_573_120
+    assert trainable(model) == 6_573_120 + 10
+    assert model.get_layer("stage3_block_add").output.shape == (None, 4, 4, 512)
+    assert trainable(resnet9.build((8, 8, 1), 10)) == 412_666
 
 
 @pytest.mark.parametrize(("groups", "count"), [(2, 60_965_224), (1, 62_378_344)])

@@ -25,6 +25,7 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
     "cnn": {"filters": 4, "normalization": "batch", "dropout": 0.2},
     "efficientnet": {"width": 0.1, "depth": 0.1},
     "resnet": {"filters": 4},
+    "resnet9": {"filters": 4},
     "vgg": {"filters": 4, "pooling": "average"},
 }
 SETTINGS: Mapping[str, Any] = {
