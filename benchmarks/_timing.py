@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from kerascnn import training
+from kerascnn import host
 
 Result = TypeVar("Result")
 
@@ -63,7 +63,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -
 
 def circumstances(*packages: str) -> str:
     """Returns what a table needs to be believed: the command, the machine, the versions."""
-    found = {name: version for name, version in training.versions(*packages).items() if version}
+    found = {name: version for name, version in host.versions(*packages).items() if version}
     versions = ", ".join(f"{name} {version}" for name, version in found.items())
     busy = f", load {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else ""
     return (
