@@ -43,6 +43,7 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
 from kerascnn import datasets, registry, trainers  # noqa: E402
+from kerascnn.precision import policy  # noqa: E402
 from kerascnn.spec import RunSpec  # noqa: E402
 from kerascnn.trainers import _group  # noqa: E402
 
@@ -150,23 +151,20 @@ def prepared(
         dataset=options.data,
         batch_size=options.batch_size,
         augmentation="shift+flip",
+        precision=precision,
         phase="final",
     ).configure(settings)
-    return (*_loaded(spec, precision), spec)
+    return (*_loaded(spec), spec)
 
 
-def _loaded(spec: RunSpec, precision: str) -> tuple[Any, Callable[[int], keras.Model]]:
+def _loaded(spec: RunSpec) -> tuple[Any, Callable[[int], keras.Model]]:
     data = datasets.load(spec.dataset, **spec.data_options)
     module = registry.load("kerascnn.models", spec.family)
-    policy = {"bfloat16": "mixed_bfloat16", "float32": "float32"}[precision]
 
     def build(seed: int) -> keras.Model:
         random.seed(seed)
-        keras.config.set_dtype_policy(policy)
-        try:
+        with policy(spec.precision):
             return module.build(data.input_shape, data.num_classes, **spec.hyperparameters)
-        finally:
-            keras.config.set_dtype_policy("float32")
 
     return data, build
 
@@ -232,8 +230,9 @@ def time_to_94(options: argparse.Namespace) -> None:
         weight_decay=options.weight_decay,
         label_smoothing=options.label_smoothing,
         augmentation=options.augmentation,
+        precision=options.precisions,
     ).configure({"filters": options.filters})
-    data, build = _loaded(spec, options.precisions)
+    data, build = _loaded(spec)
     specs = [spec.repeated(0, "final", repeat) for repeat in range(int(options.seeds))]
     start = time.perf_counter()
     form = options.form or trainers.choose("vectorized", build, data, specs)["form"]
