@@ -15,7 +15,7 @@ from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec
 from kerascnn.trainers import vectorized
 from tests import fake
-from tuning import launch, plan
+from tuning import executors, launch, plan
 from tuning.search import Search
 from tuning.search_spec import SearchSpec
 from tuning.space import Choice
@@ -83,6 +83,7 @@ def test_a_settled_form_stays_in_the_study(tmp_path: Path) -> None:
     assert again.spec.trainer == "vectorized"
 
 
+@pytest.mark.skipif(not executors.is_installed("tensorflow"), reason="refused for that first")
 @pytest.mark.parametrize("command", [plan.new_search, plan.new_training, plan.new_decomposition])
 def test_a_trainer_of_another_backend_is_refused_before_anything_begins(command: Any) -> None:
     expected = r"^The trainer vectorized does not run under tensorflow\. Try: --backend jax$"
