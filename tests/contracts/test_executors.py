@@ -142,11 +142,11 @@ def test_default_workers_are_bounded_by_cores_memory_and_calls(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(executors, "cores", lambda: 8)
-    monkeypatch.setattr(executors, "memory", lambda: 100 * executors.WORKER_MEMORY)
+    monkeypatch.setattr(executors.memory, "total", lambda: 100 * executors.WORKER_MEMORY)
     assert executors.default_workers(1, 100) == 8
     assert executors.default_workers(3, 100) == 2
     assert executors.default_workers(1, 2) == 2
-    monkeypatch.setattr(executors, "memory", lambda: 2 * executors.WORKER_MEMORY)
+    monkeypatch.setattr(executors.memory, "total", lambda: 2 * executors.WORKER_MEMORY)
     assert executors.default_workers(1, 100) == 2
-    monkeypatch.setattr(executors, "memory", lambda: 1)
+    monkeypatch.setattr(executors.memory, "total", lambda: 1)
     assert executors.default_workers(16, 100) == 1
