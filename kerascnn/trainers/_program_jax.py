@@ -31,7 +31,7 @@ class Program:
         network: What is trained.
         arithmetic: What a step computes.
         loops: Whether the steps of a call are a loop inside one program; None: unless on a CPU,
-            where XLA runs what is inside a loop several times slower (benchmarks/RESULTS.md).
+            where XLA gives what is inside a loop its slower convolutions.
 
     Attributes:
         network: As given.
