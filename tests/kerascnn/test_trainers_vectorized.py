@@ -26,7 +26,7 @@ SMALL: Mapping[str, Mapping[str, Any]] = {
     "efficientnet": {"width": 0.1, "depth": 0.1},
     "resnet": {"filters": 4},
     "resnet9": {"filters": 4},
-    "vgg": {"filters": 4, "pooling": "average"},
+    "vgg": {"filters": 4},
 }
 SETTINGS: Mapping[str, Any] = {
     "family": "cnn",
