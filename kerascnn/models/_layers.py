@@ -134,7 +134,10 @@ def pool(x: Any, name: str, pooling: str, **convolution: Any) -> Any:
     if pooling == "stride":
         return convolve(x, name, x.shape[-1], **{**convolution, "stride": 2, "padding": "same"})
     kind = layers.MaxPooling2D if pooling == "max" else layers.AveragePooling2D
-    return kind(2, strides=2, padding="same", name=name)(x)
+    # Never wider than the image: XLA on a CPU (jaxlib 0.10.2) averages an image of side 1 in a
+    # padded window of 2 wrongly in large batches, to up to four times its value.
+    window = [min(2, side) for side in x.shape[1:3]]
+    return kind(window, strides=2, padding="same", name=name)(x)
 
 
 def classifier(inputs: Any, x: Any, num_classes: int, *, name: str) -> keras.Model:

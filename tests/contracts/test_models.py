@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from kerascnn import registry
+from kerascnn.models import _layers
 
 FAMILIES = registry.names("kerascnn.models")
 SHAPES = ((8, 8, 1), (28, 28, 1), (32, 32, 3))
@@ -162,3 +163,23 @@ def test_a_few_steps_lower_the_loss(family: str, shape: tuple[int, int, int]) ->
     losses = [float(model.train_on_batch(x, labels)) for _ in range(6)]
     assert np.isfinite(losses).all()
     assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("sides", [(1, 1), (1, 3), (2, 1), (3, 3), (4, 4)])
+@pytest.mark.parametrize("pooling", ["max", "average"])
+def test_pooling_rounds_up_and_leaves_out_what_is_beyond(
+    sides: tuple[int, int], pooling: str
+) -> None:
+    """In large batches too, compiled: there XLA on a CPU padded an image of side 1 wrongly."""
+    images = np.random.default_rng(0).random((512, *sides, 32), np.float32)
+    inputs = keras.Input((*sides, 32))
+    found = keras.Model(inputs, _layers.pool(inputs, "pool", pooling)).predict(
+        images, batch_size=512, verbose=0
+    )
+    reduce = np.max if pooling == "max" else np.mean
+    rows, columns = (range(0, side, 2) for side in sides)
+    expected = [
+        [reduce(images[:, row : row + 2, column : column + 2], axis=(1, 2)) for column in columns]
+        for row in rows
+    ]
+    np.testing.assert_allclose(found, np.transpose(expected, (2, 0, 1, 3)), atol=1e-6)
