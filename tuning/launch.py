@@ -144,22 +144,25 @@ def _settle(begun: Study, pool: Executor, point: Mapping[str, Value], seeds: int
         seeds: Runs of it, on each of the training sets.
     """
     spec = begun.spec
+    if not registry.constant("kerascnn.trainers", spec.trainer, "FORMS", ()):
+        return
     with begun.log:  # Nobody else settles it now.
-        settled = Study(begun.folder).about.get("form")
-        if settled is None and registry.constant("kerascnn.trainers", spec.trainer, "FORMS", ()):
-            config = begun.configured(point)
-            specs = [
-                config.repeated(spec.seed, spec.phase, repeat, subset)
-                for subset in spec.training_sets
-                for repeat in range(seeds)
-            ]
-            try:
-                settled = pool.submit(training.choose, specs, trainer=spec.trainer).result()
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-        if settled:
-            begun.settle(settled)
+        begun.about = Study(begun.folder).about
+        if "form" in begun.about:
+            return
+        config = begun.configured(point)
+        specs = [
+            config.repeated(spec.seed, spec.phase, repeat, subset)
+            for subset in spec.training_sets
+            for repeat in range(seeds)
+        ]
+        try:
+            chosen = pool.submit(training.choose, specs, trainer=spec.trainer).result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        if chosen:
+            begun.settle(chosen)
 
 
 def confirm(
