@@ -83,13 +83,14 @@ class Group:
         size = self._runs[0].spec.batch_size
         drawn = [run.epochs.draw(epoch) for run in self._runs]
         drawn += [drawn[0]] * (len(self._places) - len(drawn))
-        losses, hits = [], []
-        for piece in pieces(self._source, drawn, size):
-            for first, last in self._training.calls(-(-piece.count // size)):
-                found, right = self._replicas.steps(piece, self._weights, first, last)
-                losses.append(found)
-                hits.append(right)
-        columns = zip(np.concatenate(losses).T, np.concatenate(hits).T, strict=True)
+        losses, hits = compiled.steps(
+            self._replicas,
+            pieces(self._source, drawn, size),
+            self._weights,
+            size,
+            self._training,
+        )
+        columns = zip(losses.T, hits.T, strict=True)
         told = [run.epochs.means(*each) for run, each in zip(self._places, columns, strict=True)]
         if self._runs[0].epochs.validates:
             told = [each | more for each, more in zip(told, self._validate(), strict=True)]
@@ -97,12 +98,7 @@ class Group:
 
     def _validate(self) -> list[dict[str, float]]:
         indices = self._source.data.parts["validation"]
-        block = self._replicas.block
-        found = [
-            self._replicas.logits(piece, first, last)
-            for piece in self._source.pieces(indices, {}, block)
-            for first, last in self._predicting.calls(-(-piece.count // block))
-        ]
+        found = list(compiled.logits(self._replicas, self._source, indices, self._predicting))
         labels = self._source.data.labels[indices]
         return [_loss.validation(logits, labels) for logits in np.concatenate(found, axis=1)]
 

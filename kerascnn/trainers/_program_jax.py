@@ -15,6 +15,8 @@ from kerascnn.trainers._source import Piece
 
 # Trainable variables, other variables, those of the optimizer.
 State = tuple[list[Any], list[Any], list[Any]]
+# Images, labels, order and extras of a piece, and the weights of the classes.
+Given = tuple[Any, Any, Any, Mapping[str, Any], Any]
 
 
 def put(array: np.ndarray) -> Any:
@@ -30,8 +32,6 @@ class Program:
     Args:
         network: What is trained.
         arithmetic: What a step computes.
-        loops: Whether the steps of a call are a loop inside one program; None: unless on a CPU,
-            where XLA gives what is inside a loop its slower convolutions.
 
     Attributes:
         network: As given.
@@ -42,13 +42,13 @@ class Program:
 
     block = 256
 
-    def __init__(
-        self, network: Network, arithmetic: Arithmetic, *, loops: bool | None = None
-    ) -> None:
+    def __init__(self, network: Network, arithmetic: Arithmetic) -> None:
         self.network = network
         self.traces = 0
         self.arithmetic = arithmetic
-        self._loops = jax.default_backend() != "cpu" if loops is None else loops
+        # Whether the steps of a call are a loop inside one program: on a CPU XLA gives what is
+        # inside a loop its slower convolutions.
+        self._loops = jax.default_backend() != "cpu"
         self._step = jax.jit(self._trace_step, donate_argnums=0, static_argnames="size")
         self._loop = jax.jit(self._trace_loop, donate_argnums=0, static_argnames="size")
         self._block = jax.jit(self._trace_block)
@@ -68,11 +68,11 @@ class Program:
         state = self.state()
         found = []
         if self._loops and first < end:
-            state, *measured = self._loop(state, *given, first, end, size=size)
+            state, *measured = self._loop(state, given, first, end, size=size)
             found += list(zip(*(each[first:end] for each in measured), strict=True))
         starts = [(start * size, size) for start in range(first, end) if not self._loops]
         for start, taken in starts + [(whole * size, rest)] * (last > whole):
-            state, *measured = self._step(state, *given, start, size=taken)
+            state, *measured = self._step(state, given, start, size=taken)
             found.append(measured)
         self.keep(state)
         losses, hits = zip(*jax.device_get(found), strict=True)
@@ -128,57 +128,34 @@ class Program:
 
     def state(self) -> State:
         """Returns the values of all variables."""
-        logits = self.network.logits
-        groups = (
-            logits.trainable_variables,
-            logits.non_trainable_variables,
-            self.network.optimizer.keras.variables,
+        trainable, others, slots = (
+            [variable.value for variable in each] for each in self._variables()
         )
-        trainable, others, slots = ([variable.value for variable in each] for each in groups)
         return trainable, others, slots
 
     def keep(self, state: State) -> None:
         """Gives all variables their values."""
-        logits = self.network.logits
-        trainable, others, slots = state
-        for variables, values in (
-            (logits.trainable_variables, trainable),
-            (logits.non_trainable_variables, others),
-            (self.network.optimizer.keras.variables, slots),
-        ):
+        for variables, values in zip(self._variables(), state, strict=True):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
 
+    def _variables(self) -> State:
+        logits, optimizer = self.network.logits, self.network.optimizer.keras
+        return logits.trainable_variables, logits.non_trainable_variables, optimizer.variables
+
     def _trace_step(
-        self,
-        state: State,
-        images: Any,
-        labels: Any,
-        order: Any,
-        extras: Mapping[str, Any],
-        weights: Any,
-        start: Any,
-        *,
-        size: int,
+        self, state: State, given: Given, start: Any, *, size: int
     ) -> tuple[State, Any, Any]:
         self.traces += 1
+        images, labels, order, extras, weights = given
         x, y = self.batch(images, labels, order, extras, start, size)
         return self.advance(state, x, y, weights)
 
     def _trace_loop(
-        self,
-        state: State,
-        images: Any,
-        labels: Any,
-        order: Any,
-        extras: Mapping[str, Any],
-        weights: Any,
-        first: Any,
-        last: Any,
-        *,
-        size: int,
+        self, state: State, given: Given, first: Any, last: Any, *, size: int
     ) -> tuple[State, Any, Any]:
         self.traces += 1
+        images, labels, order, extras, weights = given
 
         def step(i: Any, carried: Any) -> Any:
             state, losses, hits = carried

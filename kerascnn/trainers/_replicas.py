@@ -33,14 +33,13 @@ class Replicas(Program):
         program: Of one run.
         form: "grouped": kernels side by side, which are grouped convolutions. "patches": see
             `_patches.py`.
-        loops: See `Program`.
     """
 
-    def __init__(self, program: Program, form: str, *, loops: bool | None = None) -> None:
+    def __init__(self, program: Program, form: str) -> None:
         network = copy.copy(program.network)
         if form == "patches":
             network.logits = _patches.multiplying(network.logits)
-        super().__init__(network, program.arithmetic, loops=loops)
+        super().__init__(network, program.arithmetic)
         self._states: State | None = None
         self._slot = jax.jit(lambda states, i: jax.tree.map(lambda each: each[i], states))
 
@@ -101,15 +100,11 @@ def together(pieces: Sequence[Piece]) -> Piece:
     """Returns one piece of the pieces of several runs: images that all share stay shared."""
     first = pieces[0]
     shared = all(piece.images is first.images for piece in pieces)
-
-    def stacked(arrays: Sequence[Any]) -> Any:
-        return jnp.stack(arrays)
-
     return Piece(
-        images=first.images if shared else stacked([piece.images for piece in pieces]),
-        labels=first.labels if shared else stacked([piece.labels for piece in pieces]),
-        order=stacked([piece.order for piece in pieces]),
-        extras={name: stacked([piece.extras[name] for piece in pieces]) for name in first.extras},
+        images=first.images if shared else jnp.stack([piece.images for piece in pieces]),
+        labels=first.labels if shared else jnp.stack([piece.labels for piece in pieces]),
+        order=jnp.stack([piece.order for piece in pieces]),
+        extras={name: jnp.stack([piece.extras[name] for piece in pieces]) for name in first.extras},
         count=first.count,
     )
 

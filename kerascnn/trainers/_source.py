@@ -44,11 +44,10 @@ class Source:
     Args:
         data: The data.
         put: Puts an array on the device.
-        capacity: Bytes that may stay on the device; None: a share of the memory there is.
     """
 
-    def __init__(self, data: Dataset, put: Put, capacity: int | None = None) -> None:
-        room = memory.total() * _RESIDENT if capacity is None else capacity
+    def __init__(self, data: Dataset, put: Put) -> None:
+        room = memory.total() * _RESIDENT
         self.data = data
         self._put = put
         self._resident = None

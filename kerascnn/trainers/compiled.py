@@ -10,7 +10,7 @@ assigned from a freshly initialised network.
 import functools
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -22,7 +22,7 @@ from kerascnn.spec import RunSpec
 from kerascnn.trainers import Stop, _loss, _programs
 from kerascnn.trainers._epochs import Epochs
 from kerascnn.trainers._patience import Patience
-from kerascnn.trainers._source import Source
+from kerascnn.trainers._source import Piece, Source
 
 # Seconds of steps in a call: Ctrl-C and limits work between calls.
 _CALL = 0.5
@@ -81,22 +81,15 @@ class Run:
 
     def predict(self, indices: Indices) -> Logits:
         """Returns logits, float32 (n, classes), of the images at `indices`."""
-        block = self.program.block
-        found = [np.empty((0, self._source.data.num_classes), np.float32)]
-        for piece in self._source.pieces(indices, {}, block):
-            for first, last in self._predicting.calls(-(-piece.count // block)):
-                found.append(self.program.logits(piece, first, last))
-        return np.concatenate(found)
+        none = np.empty((0, self._source.data.num_classes), np.float32)
+        found = logits(self.program, self._source, indices, self._predicting)
+        return np.concatenate([none, *found])
 
     def _train(self, epoch: int, size: int) -> dict[str, float]:
         order, changes = self._epochs.draw(epoch)
-        losses, hits = [], []
-        for piece in self._source.pieces(order, changes.arrays(), size):
-            for first, last in self._training.calls(-(-piece.count // size)):
-                found, right = self.program.steps(piece, self._epochs.weights, first, last)
-                losses.append(found)
-                hits.append(right)
-        return self._epochs.means(np.concatenate(losses), np.concatenate(hits))
+        pieces = self._source.pieces(order, changes.arrays(), size)
+        found = steps(self.program, pieces, self._epochs.weights, size, self._training)
+        return self._epochs.means(*found)
 
 
 class Pace:
@@ -118,3 +111,27 @@ class Pace:
             if self._calls > 1:  # The first call compiles.
                 self._most = max(1, int(_CALL / seconds))
             first = last
+
+
+def steps(
+    program: Any,
+    pieces: Iterable[Piece],
+    weights: npt.NDArray[np.float32] | None,
+    size: int,
+    pace: Pace,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
+    """Trains all steps of `pieces`, of `size` images each, and returns their losses and hits."""
+    found = [
+        program.steps(piece, weights, first, last)
+        for piece in pieces
+        for first, last in pace.calls(-(-piece.count // size))
+    ]
+    losses, hits = (np.concatenate(each) for each in zip(*found, strict=True))
+    return losses, hits
+
+
+def logits(program: Any, source: Source, indices: Indices, pace: Pace) -> Iterator[Logits]:
+    """Yields the logits of the images at `indices`, some of them at a time."""
+    for piece in source.pieces(indices, {}, program.block):
+        for first, last in pace.calls(-(-piece.count // program.block)):
+            yield program.logits(piece, first, last)

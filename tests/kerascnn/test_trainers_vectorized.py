@@ -245,16 +245,21 @@ def test_data_too_large_for_the_device_stream(
 
 
 @pytest.mark.slow
-def test_loops_give_the_numbers_of_single_steps(data: Dataset) -> None:
+def test_loops_give_the_numbers_of_single_steps(
+    data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Off a CPU the steps of a call are a loop inside the program."""
+    import jax
+
     from kerascnn.trainers import _group, _programs, _replicas
     from kerascnn.trainers._program_jax import Program
 
     run = _group.Run(0, RunSpec(**SETTINGS, augmentation="shift"), data)
     found = []
-    for loops in (False, True):
+    for device in ("cpu", "gpu"):
         program: Program = _group.program(builder(data, cnn, filters=4), data, run)
-        replicas = _replicas.Replicas(program, "patches", loops=loops)
+        monkeypatch.setattr(jax, "default_backend", lambda device=device: device)
+        replicas = _replicas.Replicas(program, "patches")
         replicas.start_over([program.state()] * 2)
         [piece] = _group.pieces(_programs.source(data), [run.epochs.draw(1)] * 2, 32)
         found.append(replicas.steps(piece, None, 0, 3))
