@@ -2,9 +2,9 @@
 
 import functools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from kerascnn import datasets, quiet, registry
+from kerascnn import datasets, quiet, registry, training
 from kerascnn.spec import RunSpec
 from kerascnn.trainers import Stop
 
@@ -25,16 +25,14 @@ def train(filters: int, trainer: str) -> None:
     keras.backend.clear_session()
     data = _load()
     spec = SPEC.configure({"filters": filters})
-    family = registry.load("kerascnn.models", spec.family)
-
-    def build(seed: int) -> Any:
-        return family.build(data.input_shape, data.num_classes, **spec.hyperparameters)
 
     def stop(i: int, epoch: int, metrics: Mapping[str, float]) -> None:
         raise Stop
 
     entry = registry.load("kerascnn.trainers", trainer)
-    entry.train(build, data, [spec], on_epoch=stop, on_end=lambda *ended: None)
+    entry.train(
+        training.builder(spec, data), data, [spec], on_epoch=stop, on_end=lambda *ended: None
+    )
 
 
 @functools.cache

@@ -24,7 +24,6 @@ Aims on one H200: 16 seeds in at most twice the time of one; 94 % in at most 5 s
 import argparse
 import json
 import os
-import random
 import subprocess
 import sys
 import tempfile
@@ -42,8 +41,7 @@ import jax  # noqa: E402
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
-from kerascnn import datasets, registry, trainers  # noqa: E402
-from kerascnn.precision import policy  # noqa: E402
+from kerascnn import datasets, trainers, training  # noqa: E402
 from kerascnn.spec import RunSpec  # noqa: E402
 from kerascnn.trainers import _group  # noqa: E402
 
@@ -154,19 +152,8 @@ def prepared(
         precision=precision,
         phase="final",
     ).configure(settings)
-    return (*_loaded(spec), spec)
-
-
-def _loaded(spec: RunSpec) -> tuple[Any, Callable[[int], keras.Model]]:
     data = datasets.load(spec.dataset, **spec.data_options)
-    module = registry.load("kerascnn.models", spec.family)
-
-    def build(seed: int) -> keras.Model:
-        random.seed(seed)
-        with policy(spec.precision):
-            return module.build(data.input_shape, data.num_classes, **spec.hyperparameters)
-
-    return data, build
+    return data, training.builder(spec, data), spec
 
 
 def flops(options: argparse.Namespace, network: str, precision: str) -> float:
@@ -232,7 +219,8 @@ def time_to_94(options: argparse.Namespace) -> None:
         augmentation=options.augmentation,
         precision=options.precisions,
     ).configure({"filters": options.filters})
-    data, build = _loaded(spec)
+    data = datasets.load(spec.dataset, **spec.data_options)
+    build = training.builder(spec, data)
     specs = [spec.repeated(0, "final", repeat) for repeat in range(int(options.seeds))]
     start = time.perf_counter()
     form = options.form or trainers.choose("vectorized", build, data, specs)["form"]

@@ -22,13 +22,12 @@ import dataclasses
 import functools
 import gc
 import os
-import random
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from kerascnn import datasets, quiet, registry
+from kerascnn import datasets, quiet, registry, training
 from kerascnn.spec import RunSpec
 from kerascnn.trainers import Stop
 from tuning import executors
@@ -118,19 +117,9 @@ def measure(
     gc.collect()
     specs = [dataclasses.replace(spec, seed=seed) for seed in range(2)]
     clock = Clock(seconds, now)
-    train(builder(spec, data), data, specs, on_epoch=clock, on_end=lambda *ended: None)
+    build = training.builder(spec, data)
+    train(build, data, specs, on_epoch=clock, on_end=lambda *ended: None)
     return clock.measured()
-
-
-def builder(spec: RunSpec, data: "Dataset") -> Callable[[int], Any]:
-    """Returns what builds the network of a seed."""
-    family = registry.load("kerascnn.models", spec.family)
-
-    def build(seed: int) -> Any:
-        random.seed(seed)  # What Keras' layers draw their own seeds from.
-        return family.build(data.input_shape, data.num_classes, **spec.hyperparameters)
-
-    return build
 
 
 def rows(case: Sequence[str], found: Mapping[str, Sequence[Measured]]) -> list[list[str]]:

@@ -196,6 +196,11 @@ def _ready(spec: RunSpec) -> tuple[Callable[[int], Any], "Dataset"]:
     # would cost a third of a second each time; what is cyclic Python collects by itself.
     keras.utils.clear_session(free_memory=False)
     data = _load(spec)
+    return builder(spec, data), data
+
+
+def builder(spec: RunSpec, data: "Dataset") -> Callable[[int], Any]:
+    """Returns what builds the network of a seed for images of `data`, as trainers call it."""
     family = _family(spec)
 
     def build(seed: int) -> Any:
@@ -208,7 +213,7 @@ def _ready(spec: RunSpec) -> tuple[Callable[[int], Any], "Dataset"]:
         precision.end_in_float32(model)
         return model
 
-    return build, data
+    return build
 
 
 def _family(spec: RunSpec) -> ModuleType:

@@ -1,7 +1,6 @@
 """The contract of every trainer: our order, every image, and seeds that start over."""
 
 import dataclasses
-import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,6 +13,8 @@ from kerascnn.datasets._arrays import Dataset
 from kerascnn.models import cnn, linear, mlp
 from kerascnn.spec import RunSpec
 from kerascnn.trainers import Stop, _augment, _order, _schedule
+from tests import networks
+from tests.networks import builder
 
 SETTINGS: Mapping[str, Any] = {
     "family": "cnn",
@@ -77,19 +78,7 @@ def uneven(data: Dataset) -> Dataset:
 
 @pytest.fixture(scope="module")
 def misleading(data: Dataset) -> Dataset:
-    """The better train is learned, the worse validation: its labels are wrong."""
-    labels = data.labels.copy()
-    validation = data.parts["validation"]
-    labels[validation] = (labels[validation] + 1) % data.num_classes
-    return dataclasses.replace(data, labels=labels)
-
-
-def builder(data: Dataset, family: Any = cnn, **settings: Any) -> Callable[[int], keras.Model]:
-    def build(seed: int) -> keras.Model:
-        random.seed(seed)
-        return family.build(data.input_shape, data.num_classes, **settings)
-
-    return build
+    return networks.misleading(data)
 
 
 def results(
@@ -111,7 +100,7 @@ def results(
         np.testing.assert_allclose(probabilities, expected, atol=1e-5)
         found[i] = (histories[i], logits, epoch)
 
-    settings = {"normalization": "batch", "dropout": 0.3, **settings}
+    settings = {"family": cnn, "normalization": "batch", "dropout": 0.3, **settings}
     train(builder(data, **settings), data, specs, on_epoch=on_epoch, on_end=on_end)
     return {i: found[i] for i in sorted(found)}  # Trained together, the shorter ends first.
 

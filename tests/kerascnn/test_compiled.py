@@ -12,9 +12,9 @@ import pytest
 
 from kerascnn import datasets, registry
 from kerascnn.datasets._arrays import Dataset
-from kerascnn.models import mlp
 from kerascnn.spec import RunSpec
 from kerascnn.trainers import _programs, _source, compiled, fit
+from tests.networks import builder
 
 SPEC = RunSpec(family="mlp", dataset="synthetic", batch_size=50, epochs=3, train_size=120)
 # Of each family what a trainer must carry along: statistics, dropout, changes to the images.
@@ -43,14 +43,6 @@ def nothing_kept() -> Iterator[None]:
     _programs.forget()
     yield
     _programs.forget()
-
-
-def builder(data: Dataset, family: Any = mlp, **settings: Any) -> Build:
-    def build(seed: int) -> keras.Model:
-        random.seed(seed)
-        return family.build(data.input_shape, data.num_classes, **settings)
-
-    return build
 
 
 def results(trainer: Any, build: Build, data: Dataset, *specs: RunSpec) -> list[Result]:

@@ -1,7 +1,5 @@
 """Several runs as one program: the numbers of runs alone, in every form and group."""
 
-import dataclasses
-import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,6 +12,8 @@ from kerascnn.datasets._arrays import Dataset
 from kerascnn.models import cnn, linear
 from kerascnn.spec import RunSpec
 from kerascnn.trainers import Stop, vectorized
+from tests import networks
+from tests.networks import builder
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() not in vectorized.BACKENDS, reason="vectorized runs under JAX only"
@@ -48,19 +48,7 @@ def data() -> Dataset:
 
 @pytest.fixture(scope="module")
 def misleading(data: Dataset) -> Dataset:
-    """The better train is learned, the worse validation: its labels are wrong."""
-    labels = data.labels.copy()
-    validation = data.parts["validation"]
-    labels[validation] = (labels[validation] + 1) % data.num_classes
-    return dataclasses.replace(data, labels=labels)
-
-
-def builder(data: Dataset, family: Any, **settings: Any) -> Callable[[int], keras.Model]:
-    def build(seed: int) -> keras.Model:
-        random.seed(seed)
-        return family.build(data.input_shape, data.num_classes, **settings)
-
-    return build
+    return networks.misleading(data)
 
 
 def results(
