@@ -6,7 +6,7 @@ a fixed number of trials, the first ones, however many more are known already.
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kerascnn import host, metrics, quiet, registry
@@ -48,7 +48,7 @@ class Asking:
         self._learns: bool = registry.constant(_ROOM, spec.oracle, "LEARNS", True)
         self._continues: bool = registry.constant(_ROOM, spec.oracle, "CONTINUES", False)
         self._asked: list[Circumstances] = []  # By number of the trial
-        self._scores: dict[int, float | None] = {}  # Trial -> score; None: it failed
+        self._scores: dict[int, Sequence[float]] = {}  # Trial -> of its runs; none: it failed
         self._told = 0  # How many trials the oracles were told of.
         self._in_vain: tuple[int, Circumstances] | None = None  # The last ask without an answer.
 
@@ -60,12 +60,12 @@ class Asking:
         """Takes note of the next ask: this one's answer, or one in the log."""
         self._asked.append(circumstances)
 
-    def tell(self, trial: Trial, score: float | None) -> None:
-        """Takes the score of a trial whose planned runs have ended; None: it failed.
+    def tell(self, trial: Trial, scores: Sequence[float]) -> None:
+        """Takes the scores of a trial whose planned runs have ended; none: it failed.
 
         More runs later change the leaderboard, and nothing that was asked.
         """
-        self._scores.setdefault(trial.number, score)
+        self._scores.setdefault(trial.number, scores)
 
     def next(self) -> tuple[Ask, Circumstances] | None:
         """Returns what to try next, never a configuration that was tried; None: nothing now."""

@@ -100,8 +100,10 @@ class Search:
     def _replay(self) -> None:
         for line in self._study.log.lines():
             if line["kind"] == "ask":
-                ask = Ask(point=line["point"], epochs=line["epochs"], parent=line["parent"])
-                self._enter(ask, Circumstances(line["told"], line["new"]))
+                asked: dict[str, Any] = {
+                    name: line.get(name) for name in ("point", "epochs", "seeds", "parent")
+                }
+                self._enter(Ask(**asked), Circumstances(line["told"], line["new"]))
             elif line["kind"] == "run":
                 fields = {name: value for name, value in line.items() if name != "kind"}
                 self._take(RunRecord.from_json(fields))
@@ -113,7 +115,7 @@ class Search:
     def _enter(self, ask: Ask, circumstances: Circumstances) -> Trial:
         if self._asking is not None:
             self._asking.asked(circumstances)
-        return self._trials.enter(ask.point, ask.epochs, ask.parent)
+        return self._trials.enter(ask)
 
     def _extend(self) -> None:
         if self._asking is None:
@@ -232,7 +234,7 @@ class Search:
         trial = self._trials[record.trial]
         trial.runs[record.spec.repeat] = record
         if self._asking is not None and trial.complete:
-            self._asking.tell(trial, trial.score(self._spec.objective))
+            self._asking.tell(trial, trial.scores(self._spec.objective))
 
     def _summarize(self, trial: Trial) -> None:
         summary.write(

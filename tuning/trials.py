@@ -9,6 +9,7 @@ from pathlib import Path
 from kerascnn import metrics, training
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec, Value
+from tuning.oracles import Ask
 from tuning.study import Study
 
 
@@ -20,8 +21,10 @@ class Trial:
         number: Which ask, from 0.
         point: What was asked for.
         config: The configuration and its reach, no run of it in particular.
-        parent: The trial that this one trains for longer; None: a new configuration.
-        continued: Whether a later trial trains it for longer: it then needs no more seeds.
+        parent: The trial that this one continues, for more epochs or with more seeds; None: a new
+            configuration.
+        continued: Whether a later trial continues it: it then needs no more seeds.
+        asked: Runs the oracle asked for; None: the study's number.
         seeds: Runs that are planned; those of an earlier command may be more.
         runs: Records by repeat.
     """
@@ -31,6 +34,7 @@ class Trial:
     config: RunSpec
     parent: int | None = None
     continued: bool = False
+    asked: int | None = None
     seeds: int = 0
     runs: dict[int, RunRecord] = dataclasses.field(default_factory=dict)
 
@@ -43,10 +47,15 @@ class Trial:
         return any(run.status == "infeasible" for run in self.runs.values())
 
     def score(self, metric: str) -> float | None:
-        """Returns the mean of the finished runs; None if fewer than half of all finished."""
+        """Returns the mean of `scores`; None if there are none."""
+        values = self.scores(metric)
+        return statistics.fmean(values) if values else None
+
+    def scores(self, metric: str) -> list[float]:
+        """Returns those of the finished runs, by repeat; none if fewer than half finished."""
         ended = [self.runs[repeat] for repeat in sorted(self.runs)]
         values = [run.metrics[metric] for run in ended if run.status == "finished"]
-        return statistics.fmean(values) if has_score(len(values), len(ended)) else None
+        return values if has_score(len(values), len(ended)) else []
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,25 +106,21 @@ class Trials:
     def seeds(self, seeds: int) -> None:
         self._seeds = seeds
         for trial in self._all:
-            if not trial.continued:
+            if not trial.continued and trial.asked is None:
                 trial.seeds = seeds
 
-    def enter(
-        self, point: Mapping[str, Value], epochs: int | None = None, parent: int | None = None
-    ) -> Trial:
-        """Adds the next trial.
-
-        Args:
-            point: What was asked for.
-            epochs: Epochs to train; None: the planned length.
-            parent: The trial it continues; None: a new one.
-        """
-        config = self._study.configured(point)
-        if epochs is not None:
-            config = dataclasses.replace(config, stop_epoch=epochs)
-        trial = Trial(len(self._all), point, config, parent, seeds=self._seeds)
-        if parent is not None:
-            self._all[parent].continued = True
+    def enter(self, ask: Ask) -> Trial:
+        """Adds the next trial: what was asked for."""
+        config = self._study.configured(ask.point)
+        if ask.epochs is not None:
+            config = dataclasses.replace(config, stop_epoch=ask.epochs)
+        seeds = self._seeds if ask.seeds is None else ask.seeds
+        trial = Trial(len(self._all), ask.point, config, ask.parent, asked=ask.seeds, seeds=seeds)
+        if ask.parent is not None:
+            parent = self._all[ask.parent]
+            parent.continued = True
+            if parent.config.last_epoch == config.last_epoch:  # Only more seeds are wanted.
+                trial.runs.update(parent.runs)
         self._all.append(trial)
         self._first.setdefault(config.config_id, trial)
         return trial

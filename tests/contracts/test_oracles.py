@@ -41,7 +41,7 @@ def points(oracle: Oracle, count: int, first: int = 1) -> list[dict[str, Any]]:
         ask = oracle.ask(trial)
         if ask is None:
             break
-        oracle.tell(trial, float(trial % 5) if trial % 4 else None)
+        oracle.tell(trial, [float(trial % 5)] if trial % 4 else [])
         if ask.parent is None:
             found.append(dict(ask.point))
     return found
@@ -130,7 +130,7 @@ def test_bayesian_learns_from_scores_and_shuns_failures() -> None:
         assert ask is not None
         x, y = float(ask.point["x"]), float(ask.point["y"])
         distances.append(abs(x - 0.7) + abs(y - 0.3))
-        oracle.tell(trial, None if x < 0.2 else 1 - (x - 0.7) ** 2 - (y - 0.3) ** 2)
+        oracle.tell(trial, [] if x < 0.2 else [1 - (x - 0.7) ** 2 - (y - 0.3) ** 2])
     assert sum(distances[10:]) / 8 < sum(distances[:10]) / 10 / 2
 
 
@@ -140,7 +140,7 @@ def test_bayesian_asks_apart_while_others_run() -> None:
     for trial in range(1, 12):
         ask = oracle.ask(trial)
         assert ask is not None
-        oracle.tell(trial, float(ask.point["x"]))
+        oracle.tell(trial, [float(ask.point["x"])])
     running = [oracle.ask(trial) for trial in (12, 13, 14)]
     assert len({ask.point["x"] for ask in running if ask}) == 3
 
@@ -151,10 +151,10 @@ def test_bayesian_continues_by_adoption_past_its_random_phase() -> None:
     for trial in range(1, 14):
         ask = first.ask(trial)
         assert ask is not None
-        first.tell(trial, trial % 5 / 5)
+        first.tell(trial, [trial % 5 / 5])
         told.append(ask.point)
     again = make("bayesian", ENDLESS)
     for trial, point in enumerate(told, start=1):
         again.adopt(trial, point)
-        again.tell(trial, trial % 5 / 5)
+        again.tell(trial, [trial % 5 / 5])
     assert again.ask(14) == first.ask(14)

@@ -24,7 +24,7 @@ def ask_all(
             return asks
         asks.append(ask)
         number = len(asks) - 1
-        oracle.tell(number, None if number in failing else float(ask.point["rate"]))
+        oracle.tell(number, [] if number in failing else [float(ask.point["rate"])])
 
 
 def lengths(asks: list[Ask]) -> dict[tuple[int | None, bool], int]:
@@ -79,7 +79,7 @@ def test_an_ask_in_vain_leaves_no_trace() -> None:
         # Scores come two trials late, so that some rungs are not ready to promote.
         if trial >= 2:
             for oracle in (plain, asked):
-                oracle.tell(trial - 2, float(found[trial - 2].point["rate"]))
+                oracle.tell(trial - 2, [float(found[trial - 2].point["rate"])])
         early = asked.ask(trial, new=False)
         in_vain += early is None
         ask = early or asked.ask(trial)
@@ -92,11 +92,11 @@ def test_an_ask_in_vain_leaves_no_trace() -> None:
 def test_an_exhausted_space_still_promotes() -> None:
     oracle = hyperband.oracle({"rate": Choice(0.1, 0.2, 0.3, 0.4)}, seed=0, epochs=9)
     oracle.adopt(0, {"rate": 0.1})
-    oracle.tell(0, 0.1)
+    oracle.tell(0, [0.1])
     asks = []
     while (ask := oracle.ask(len(asks) + 1)) is not None:
         asks.append(ask)
-        oracle.tell(len(asks), float(ask.point["rate"]))
+        oracle.tell(len(asks), [float(ask.point["rate"])])
     assert [ask.point["rate"] for ask in asks if ask.epochs is None] == [0.4]
     assert sorted(ask.point["rate"] for ask in asks if ask.parent is None) == [0.2, 0.3, 0.4]
 

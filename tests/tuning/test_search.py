@@ -20,6 +20,7 @@ from tests import fake
 from tuning import comparison
 from tuning.asking import Asking
 from tuning.executors import processes, serial
+from tuning.oracles import Ask
 from tuning.search import Search
 from tuning.search_spec import Contender, SearchSpec
 from tuning.space import Choice, Float, Int
@@ -233,10 +234,10 @@ def test_more_seeds_change_no_score_that_was_told(tmp_path: Path) -> None:
     study = begin(tmp_path / "s", HYPERBAND)
     trials = Trials(study)
     asking = Asking(study.spec, trials, {})
-    trial = trials.enter({"filters": 4})
-    asking.tell(trial, 0.5)
-    asking.tell(trial, 0.7)
-    assert asking._scores == {0: 0.5}
+    trial = trials.enter(Ask(point={"filters": 4}))
+    asking.tell(trial, [0.5])
+    asking.tell(trial, [0.7])
+    assert asking._scores == {0: [0.5]}
 
 
 def test_families_share_the_trials_and_one_leaderboard(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ returned None leaves no trace.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from kerascnn.spec import Value
@@ -26,11 +26,14 @@ class Ask:
     Attributes:
         point: Value by name of the setting.
         epochs: Epochs to train; None: the planned length.
-        parent: The trial this one continues, at the same point for longer; None: a new one.
+        seeds: Runs to train; None: the study's number.
+        parent: The trial this one continues, at the same point, for more epochs or with more
+            seeds; None: a new one.
     """
 
     point: Mapping[str, Value]
     epochs: int | None = None
+    seeds: int | None = None
     parent: int | None = None
 
 
@@ -57,5 +60,5 @@ class Oracle(Protocol):
         None: nothing before more scores are told; if none is missing, nothing ever.
         """
 
-    def tell(self, trial: int, score: float | None) -> None:
-        """Takes the score of a trial asked or adopted; None: it failed."""
+    def tell(self, trial: int, scores: Sequence[float]) -> None:
+        """Takes the scores of a trial asked or adopted, one a finished run; none: it failed."""

@@ -6,9 +6,10 @@ folder, worker ids and retries; ours keep none of these and write no files.
 
 import hashlib
 import random
+import statistics
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras_tuner
@@ -68,7 +69,7 @@ class UnlearningOracle:
         self._enter(f"untried{trial}", point)
         return Ask(point=point)
 
-    def tell(self, trial: int, score: float | None) -> None:
+    def tell(self, trial: int, scores: Sequence[float]) -> None:
         """Does nothing: no later choice depends on it."""
 
     def _enter(self, name: str, values: Mapping[str, Value]) -> None:
@@ -115,8 +116,8 @@ class LearningOracle:
         if spaces.contains(self._space, point):
             self._points[trial] = {name: point[name] for name in self._space}
 
-    def tell(self, trial: int, score: float | None) -> None:
-        self._scores[trial] = score
+    def tell(self, trial: int, scores: Sequence[float]) -> None:
+        self._scores[trial] = statistics.fmean(scores) if scores else None
 
     def ask(self, trial: int, *, new: bool = True) -> Ask | None:
         if not new or is_exhausted(self._space, len(self._points)):

@@ -12,7 +12,8 @@ twice.
 
 import math
 import random
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras_tuner
@@ -62,7 +63,8 @@ class HyperbandOracle:
             self._points += 1
             _keras_tuner.enter(self._brackets, str(trial), {n: point[n] for n in self._space})
 
-    def tell(self, trial: int, score: float | None) -> None:
+    def tell(self, trial: int, scores: Sequence[float]) -> None:
+        score = statistics.fmean(scores) if scores else None
         self._scores.append(score)
         if (entered := self._brackets.trials.get(str(trial))) is not None:
             self._end(entered, score)
