@@ -1,5 +1,6 @@
 """What happened: frozen run records in an append-only log of JSON lines, the source of truth."""
 
+import contextlib
 import dataclasses
 import errno
 import fcntl
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 from kerascnn.spec import RunSpec, Value
 
@@ -177,12 +178,19 @@ class RunLog:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Writes a whole file or nothing: beside it, fsynced, then renamed over it."""
+    """Writes a whole file or nothing; see `written_whole`."""
+    with written_whole(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def written_whole(path: Path) -> Iterator[IO[bytes]]:
+    """Yields a file beside `path` that is fsynced and renamed over it: all of it or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(beside, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)

@@ -4,19 +4,21 @@ import contextlib
 import errno
 import functools
 import io
-import json
 import os
 import random
-import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from kerascnn import datasets, host, metrics, precision, quiet, registry, trainers
+from kerascnn import datasets, metrics, precision, quiet, registry, trainers
+from kerascnn.attempt import Attempt
+from kerascnn.attempt import outbox as outbox
+from kerascnn.attempt import run_dir as run_dir
+from kerascnn.checkpoint import Checkpoint
 from kerascnn.record import RunRecord, write_file
-from kerascnn.spec import RunSpec, value_of
+from kerascnn.spec import RunSpec
 
 if TYPE_CHECKING:
     from kerascnn.datasets._arrays import Dataset
@@ -37,13 +39,16 @@ def run(
     trainer: str = "compiled",
     loggers: Sequence[str] = ("tensorboard",),
     varied: Sequence[str] = (),
+    checkpoint_every: float = 60.0,
+    run_limit: float | None = None,
 ) -> list[RunRecord]:
     """Trains `specs`: one configuration but for the seed and numbers such as the learning rate.
 
     Each run leaves in `<folder>/<config_id>/<run_name>/` its logits (float32 `.npy`, fsynced),
     `model.keras` for repeat 0 on all training images, what the loggers write and, last,
-    `record.json`: a run that is found there already is not repeated. Whatever happens is in the
-    records; nothing is raised but a full disk.
+    `record.json`: a run that is found there already is not repeated, and one that left a
+    checkpoint goes on from there. Whatever happens is in the records; nothing is raised but a full
+    disk.
 
     Args:
         specs: What to train.
@@ -51,11 +56,25 @@ def run(
         trainer: An entry of `kerascnn/trainers`, with a form if it has forms; see there.
         loggers: Entries of `kerascnn/loggers`.
         varied: Names of the settings that vary in the study, for the loggers.
+        checkpoint_every: Seconds of training between two checkpoints, above 0.
+        run_limit: Seconds a run may take in all, above 0; it has failed if it takes longer. None:
+            no limit.
 
     Returns:
         One record a spec, in their order.
     """
-    runs = [_Run(spec, Path(folder), trainer, loggers, varied) for spec in specs]
+    runs = [
+        Attempt(
+            spec,
+            Path(folder),
+            trainer,
+            loggers=loggers,
+            varied=varied,
+            checkpoint_every=checkpoint_every,
+            run_limit=run_limit,
+        )
+        for spec in specs
+    ]
     while pending := [run for run in runs if run.record is None]:
         try:
             _train(pending, trainer)
@@ -83,92 +102,17 @@ def choose(specs: Sequence[RunSpec], *, trainer: str) -> dict[str, Any]:
         return {}
 
 
-def outbox(folder: Path, spec: RunSpec) -> RunRecord | None:
-    """Returns the record a worker left in the run's folder, or None; a damaged one is none."""
-    try:
-        fields = json.loads((run_dir(folder, spec) / "record.json").read_bytes())
-        record = RunRecord.from_json(fields)
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-    same = (record.spec.run_id, record.spec.last_epoch) == (spec.run_id, spec.last_epoch)
-    return record if same else None
-
-
-def run_dir(folder: Path, spec: RunSpec) -> Path:
-    """Returns the folder of a run in its study's."""
-    return folder / spec.config_id / spec.run_name
-
-
 class _InfeasibleError(Exception):
     """The network cannot be built for these images."""
 
 
-class _Run:
-    """One run under way: its loggers, its history, at last its record."""
-
-    def __init__(
-        self,
-        spec: RunSpec,
-        folder: Path,
-        trainer: str,
-        loggers: Sequence[str],
-        varied: Sequence[str],
-    ) -> None:
-        self.spec = spec
-        self.record = outbox(folder, spec)
-        self.dir = run_dir(folder, spec)
-        self.trainer = trainer
-        self._shown = {name: value_of(spec, name) for name in varied}
-        self._names = loggers
-        self._loggers: list[Any] | None = None
-        self._history: dict[str, list[float | None]] = {}
-        self._start = time.perf_counter()
-        self.parameters = 0
-        self.scored_epoch = 0
-
-    def begin(self) -> None:
-        self._start = time.perf_counter()
-
-    def epoch(self, number: int, values: Mapping[str, float]) -> None:
-        for name, value in values.items():
-            self._history.setdefault(name, []).append(value)
-        for logger in self._open_loggers():
-            logger.epoch(number, values)
-
-    def end(self, **fields: Any) -> None:
-        """Makes the record, hands it to the loggers and leaves it in the run's folder."""
-        epoch = max((len(values) for values in self._history.values()), default=0)
-        record = RunRecord(
-            spec=self.spec,
-            epoch=epoch,
-            restored=0 if self.scored_epoch == epoch else self.scored_epoch,
-            history=self._history,
-            seconds=time.perf_counter() - self._start,
-            parameters=self.parameters,
-            host=host.about(*trainers.named(self.trainer)),
-            **fields,
-        )
-        for logger in self._open_loggers():
-            logger.close(record)
-        write_file(self.dir / "record.json", json.dumps(record.to_json()).encode())
-        self.record = record
-
-    def _open_loggers(self) -> list[Any]:
-        if self._loggers is None:
-            self.dir.mkdir(parents=True, exist_ok=True)
-            rooms = [registry.load("kerascnn.loggers", name) for name in self._names]
-            made = [room.logger(self.dir, self.spec, shown=self._shown) for room in rooms]
-            self._loggers = made
-        return self._loggers
-
-
-def _end(runs: Sequence[_Run], **fields: Any) -> None:
+def _end(runs: Sequence[Attempt], **fields: Any) -> None:
     for run in runs:
         if run.record is None:
             run.end(**fields)
 
 
-def _train(runs: Sequence[_Run], trainer: str) -> None:
+def _train(runs: Sequence[Attempt], trainer: str) -> None:
     build, data = _ready(runs[0].spec)
     specs = [each.spec for each in runs]
     runs[0].begin()
@@ -183,10 +127,18 @@ def _train(runs: Sequence[_Run], trainer: str) -> None:
         runs[i].parameters = model.count_params()
         runs[i].scored_epoch = epoch
         _finish(runs[i], data, model, predict)
-        if i + 1 < len(runs):
-            runs[i + 1].begin()
 
-    trainers.load(trainer)(build, data, specs, on_epoch=on_epoch, on_end=on_end)
+    def start(i: int) -> Checkpoint | None:
+        if i:  # Loading, building and compiling count in the first.
+            runs[i].begin()
+        return runs[i].resumed()
+
+    def on_pause(i: int, here: Any) -> None:
+        runs[i].pause(here)
+
+    trainers.load(trainer)(
+        build, data, specs, on_epoch=on_epoch, on_end=on_end, start=start, on_pause=on_pause
+    )
 
 
 def _ready(spec: RunSpec) -> tuple[Callable[[int], Any], "Dataset"]:
@@ -223,7 +175,7 @@ def _family(spec: RunSpec) -> ModuleType:
     return registry.load("kerascnn.models", spec.family)
 
 
-def _finish(run: _Run, data: "Dataset", model: Any, predict: Any) -> None:
+def _finish(run: Attempt, data: "Dataset", model: Any, predict: Any) -> None:
     import numpy as np
 
     found: dict[str, float] = {}

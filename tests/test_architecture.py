@@ -23,9 +23,10 @@ LAYERS = [
     {"kerascnn.checks"},
     {"kerascnn.spec"},
     {"kerascnn.record", "kerascnn.metrics", "kerascnn.precision"},
-    {"kerascnn.events"},
+    {"kerascnn.events", "kerascnn.checkpoint"},
     {"kerascnn.models", "kerascnn.datasets", "kerascnn.loggers", "kerascnn.exporters"},
     {"kerascnn.trainers"},
+    {"kerascnn.attempt"},
     {"kerascnn.training"},
     {"tuning.space", "tuning.measures", "tuning.rules"},
     {

@@ -2,7 +2,7 @@
 
 Contract of every public module here:
 
-    def train(build, data, specs, *, on_epoch, on_end) -> None
+    def train(build, data, specs, *, on_epoch, on_end, start=afresh, on_pause=ignore) -> None
 
 It trains each of `specs`, which are one configuration but for the seed and for numbers such as
 the learning rate, on the same built and compiled network.
@@ -26,6 +26,14 @@ returns, `model` maps images to probabilities with that run's weights and statis
 were after epoch `epoch`, the last or the one that `patience` restores, and `predict(indices)`
 gives the logits, float32 (n, classes), of images of `data`.
 
+`start(i)` is called as run `i` begins and returns the `Checkpoint` it goes on from, which may be
+between two steps of an epoch, or None. `on_epoch` is called again for the epochs it has behind it.
+One that does not fit the network is passed over.
+`on_pause(i, here)` is called often: after every epoch and, where a trainer can, every half second
+in between; `here()` returns the `Checkpoint` of run `i` as it is now, and `here` is None where
+there is none to be had. It may raise `Stop`, like `on_epoch`. A run that goes on from a checkpoint
+has the numbers of one that was never stopped, on a CPU bit for bit.
+
 A trainer that runs under some of Keras' backends only has them in `BACKENDS`, a literal. One that
 can compute the same in several ways that differ in the last bits has `FORMS`, a literal, takes
 `train(..., form=)` and has `choose(build, data, specs)`, which finds the fastest here. A form has
@@ -37,11 +45,25 @@ from functools import partial
 from typing import Any
 
 from kerascnn import registry
+from kerascnn.checkpoint import Checkpoint
 from kerascnn.spec import RunSpec
+
+Here = Callable[[], Checkpoint]
+Start = Callable[[int], Checkpoint | None]
+OnPause = Callable[[int, Here | None], None]
 
 
 class Stop(Exception):  # noqa: N818  Not an error, as StopIteration is none.
-    """Raised by `on_epoch` to end the run it was called for; the others go on."""
+    """Raised by `on_epoch` or `on_pause` to end the run it was called for; the others go on."""
+
+
+def afresh(i: int) -> Checkpoint | None:
+    """Returns None: every run begins at epoch 0."""
+    return None
+
+
+def ignore(i: int, here: Here | None) -> None:
+    """Takes no notice of a pause."""
 
 
 def named(trainer: str) -> tuple[str, str]:

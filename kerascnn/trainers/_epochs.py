@@ -26,6 +26,7 @@ class Epochs:
         spec: The run's.
 
     Attributes:
+        batch_size: Images of a step.
         count: Images of an epoch.
         steps: Steps of an epoch, the last and smaller batch included.
         weights: What an image's loss counts by its class, float32 (num_classes,); None: the same.
@@ -38,6 +39,7 @@ class Epochs:
         self._shape = data.input_shape[:2]
         self._indices = data.training(spec.train_size, *subset_parts(spec.subset), besides=besides)
         self._labels = data.labels[self._indices]
+        self.batch_size = spec.batch_size
         self.count = len(self._indices)
         self.steps = -(-self.count // spec.batch_size)
         self.weights = _loss.class_weights(spec, self._labels, data.num_classes)

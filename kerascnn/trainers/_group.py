@@ -1,6 +1,7 @@
 """Runs trained side by side on one program, each with its own images, epochs and end."""
 
-import math
+import contextlib
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,13 +10,25 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from kerascnn.checkpoint import Checkpoint
 from kerascnn.datasets._arrays import Dataset
 from kerascnn.spec import RunSpec
-from kerascnn.trainers import Stop, _loss, _programs, _replicas, compiled
+from kerascnn.trainers import (
+    OnPause,
+    Start,
+    Stop,
+    _loss,
+    _programs,
+    _replicas,
+    afresh,
+    compiled,
+    ignore,
+)
 from kerascnn.trainers._epochs import Drawn, Epochs
 from kerascnn.trainers._network import baked
-from kerascnn.trainers._patience import Patience
+from kerascnn.trainers._program_jax import State
 from kerascnn.trainers._source import Piece, Source
+from kerascnn.trainers._standing import NONE, Standing, Steps
 
 Build = Callable[[int], keras.Model]
 OnEpoch = Callable[[int, int, Mapping[str, float]], None]
@@ -23,7 +36,7 @@ OnEnd = Callable[[int, keras.Model, Callable[[npt.NDArray[np.int64]], Any], int]
 
 
 class Run:
-    """One run, and what is kept of it while it is trained.
+    """One run, and what decides with which others it can be trained.
 
     Attributes:
         alike: Runs that are alike in it share a program.
@@ -32,24 +45,32 @@ class Run:
     def __init__(self, i: int, spec: RunSpec, data: Dataset) -> None:
         self.i, self.spec = i, spec
         self.epochs = Epochs(data, spec)
-        self.patience = Patience(spec.patience)
-        self.best: tuple[list[Any], list[Any]] | None = None  # On the device
         drawn = (spec.batch_size, spec.augmentation, self.epochs.weights is None)
         counts = (self.epochs.count, self.epochs.validates)
         self.alike = (baked(spec, self.epochs.steps), drawn, counts)
 
 
 class Group:
-    """Runs trained side by side; of `width` places, the ones left over repeat the first run."""
+    """Runs trained side by side; of `width` places, the ones left over repeat the first run.
+
+    They go on from checkpoints if all have one and stand at the same step.
+    """
 
     def __init__(
-        self, build: Build, data: Dataset, runs: Sequence[Run], how: str, width: int
+        self,
+        build: Build,
+        data: Dataset,
+        runs: Sequence[Run],
+        how: str,
+        width: int,
+        start: Start = afresh,
     ) -> None:
-        states = []
-        for run in runs:
-            self._program = program(build, data, run)
-            states.append(jax.device_get(self._program.state()))
+        self._starts = _alike([start(run.i) for run in runs])
         self._runs = runs
+        states = self._states(build, data)
+        if len(states) < len(runs):  # A checkpoint is of another network.
+            self._starts = []
+            states = self._states(build, data)
         self._places = [*runs, *[runs[0]] * (width - len(runs))]
         self._source = _programs.source(data)
         self._replicas = _replicas.of(self._program, how)
@@ -57,41 +78,86 @@ class Group:
         weights = [run.epochs.weights for run in self._places if run.epochs.weights is not None]
         self._weights = np.stack(weights) if weights else None
         self._training, self._predicting = compiled.Pace(), compiled.Pace()
+        self._under_way: dict[int, Standing] = {}  # By place
 
-    def fit(self, on_epoch: OnEpoch, on_end: OnEnd) -> None:
+    def fit(
+        self,
+        on_epoch: OnEpoch,
+        on_end: OnEnd,
+        on_pause: OnPause = ignore,
+    ) -> None:
         """Trains the runs until the last has ended; one that ends early is not waited for."""
-        under_way = dict(enumerate(self._runs))  # Place -> run
-        epoch = 0
-        while under_way:
-            epoch += 1
-            told = self._epoch(epoch)
-            for place, run in list(under_way.items()):
-                try:
-                    on_epoch(run.i, epoch, told[place])
-                except Stop:
-                    del under_way[place]
-                    continue
-                if run.patience.take(epoch, told[place].get("loss/validation", math.nan)):
-                    run.best = self._replicas.run(place)[:2]
-                if run.patience.over or epoch == run.spec.last_epoch:
-                    del under_way[place]
-                    self._end(place, run, on_end)
+        made = self._resume(on_epoch)
+        self._end_those_over(on_end)
+        while self._under_way:
+            told = self._epoch(made, on_pause)
+            made = Steps()
+            for place, standing in list(self._under_way.items()):
+                with self._stopping(place):
+                    if standing.end_epoch(told[place]):
+                        self._program.keep(self._replicas.run(place))
+                        standing.best = self._program.network.weights()
+                    on_pause(self._runs[place].i, functools.partial(self._here, place, made))
+            self._end_those_over(on_end)
         self._replicas.forget()
 
-    def _epoch(self, epoch: int) -> list[dict[str, float]]:
+    def _states(self, build: Build, data: Dataset) -> list[State]:
+        """Returns the states that the runs begin with; fewer if a checkpoint does not fit."""
+        states: list[State] = []
+        for i, run in enumerate(self._runs):
+            self._program = program(build, data, run)
+            if self._starts and not self._program.network.resume(self._starts[i]):
+                break
+            states.append(jax.device_get(self._program.state()))
+        return states
+
+    def _resume(self, on_epoch: OnEpoch) -> Steps:
+        """Takes the runs' checkpoints, and returns the steps of their next epoch they have made."""
+        for place, run in enumerate(self._runs):
+            standing = Standing(run.spec, functools.partial(on_epoch, run.i))
+            self._under_way[place] = standing
+            with self._stopping(place):
+                if self._starts:
+                    standing.resume(self._starts[place])
+        made, starts = Steps(), self._starts
+        if starts and len(starts[0].losses):
+            starts = [*starts, *[starts[0]] * (len(self._places) - len(starts))]
+            columns = [each.losses for each in starts], [each.hits for each in starts]
+            made.add(*(np.stack(each, axis=1) for each in columns))
+        return made
+
+    def _end_those_over(self, on_end: OnEnd) -> None:
+        for place, standing in list(self._under_way.items()):
+            if standing.over:
+                del self._under_way[place]
+                self._end(place, standing, on_end)
+
+    @contextlib.contextmanager
+    def _stopping(self, place: int) -> Iterator[None]:
+        try:
+            yield
+        except Stop:
+            del self._under_way[place]
+
+    def _here(self, place: int, made: Steps) -> Checkpoint:
+        self._program.keep(self._replicas.run(place))
+        own = (each[..., place] for each in made.arrays()) if len(made) else NONE
+        return self._under_way[place].checkpoint(self._program.network, *own)
+
+    def _epoch(self, made: Steps, on_pause: OnPause) -> list[dict[str, float]]:
         """Trains an epoch, and returns what is told of it, by place."""
-        size = self._runs[0].spec.batch_size
+        size, epoch = self._runs[0].spec.batch_size, next(iter(self._under_way.values())).epoch + 1
         drawn = [run.epochs.draw(epoch) for run in self._runs]
         drawn += [drawn[0]] * (len(self._places) - len(drawn))
-        losses, hits = compiled.steps(
-            self._replicas,
-            pieces(self._source, drawn, size),
-            self._weights,
-            size,
-            self._training,
-        )
-        columns = zip(losses.T, hits.T, strict=True)
-        told = [run.epochs.means(*each) for run, each in zip(self._places, columns, strict=True)]
+        orders = pieces(self._source, drawn, size)
+        for _ in compiled.steps(self._replicas, orders, self._weights, size, self._training, made):
+            for place in list(self._under_way):
+                here = functools.partial(self._here, place, made)
+                with self._stopping(place):
+                    on_pause(self._runs[place].i, here)
+        losses, hits = (each.T for each in made.arrays())
+        columns = zip(self._places, losses, hits, strict=True)
+        told = [run.epochs.means(*each) for run, *each in columns]
         if self._runs[0].epochs.validates:
             told = [each | more for each, more in zip(told, self._validate(), strict=True)]
         return told
@@ -102,14 +168,20 @@ class Group:
         labels = self._source.data.labels[indices]
         return [_loss.validation(logits, labels) for logits in np.concatenate(found, axis=1)]
 
-    def _end(self, place: int, run: Run, on_end: OnEnd) -> None:
-        trainable, others, slots = self._replicas.run(place)
-        if run.best is not None:
-            trainable, others = run.best
-            run.best = None
-        self._program.keep((trainable, others, slots))
+    def _end(self, place: int, standing: Standing, on_end: OnEnd) -> None:
+        run, network = self._runs[place], self._program.network
+        self._program.keep(self._replicas.run(place))
+        if len(standing.best):
+            network.restore(standing.best)
         alone = compiled.Run(self._program, self._source, run.epochs)
-        on_end(run.i, self._program.network.model, alone.predict, run.patience.epoch)
+        on_end(run.i, network.model, alone.predict, standing.patience.epoch)
+
+
+def _alike(starts: Sequence[Checkpoint | None]) -> list[Checkpoint]:
+    """Returns the checkpoints, or none of them if one is missing or stands elsewhere."""
+    found = [each for each in starts if each is not None]
+    together = len(found) == len(starts) and len({each.reach for each in found}) == 1
+    return found if together else []
 
 
 def program(build: Build, data: Dataset, run: Run) -> Any:

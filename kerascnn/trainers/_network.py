@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from kerascnn.checkpoint import Checkpoint
 from kerascnn.spec import RunSpec
 from kerascnn.trainers._optimizer import Optimizer
 
@@ -36,6 +37,22 @@ class Network:
         for ours, theirs in zip(self.model.variables, fresh.variables, strict=True):
             ours.assign(theirs)
         self.optimizer.start_over(spec)
+
+    def resume(self, checkpoint: Checkpoint) -> bool:
+        """Takes every variable of a checkpoint; returns whether it is one of such a network."""
+        ours = [*self.model.variables, *self.optimizer.keras.variables]
+        theirs = [*checkpoint.model, *checkpoint.optimizer]
+        if [tuple(each.shape) for each in ours] != [each.shape for each in theirs]:
+            return False
+        for variable, value in zip(ours, theirs, strict=True):
+            variable.assign(value)
+        return True
+
+    def snapshot(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Returns copies of all variables of the model and of the optimizer."""
+        variables = self.model.variables, self.optimizer.keras.variables
+        model, optimizer = ([np.array(variable) for variable in each] for each in variables)
+        return model, optimizer
 
     def weights(self) -> list[np.ndarray]:
         """Returns copies of the weights and normalisation statistics."""

@@ -8,7 +8,6 @@ assigned from a freshly initialised network.
 """
 
 import functools
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -17,12 +16,13 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from kerascnn.checkpoint import Checkpoint
 from kerascnn.datasets._arrays import Dataset
 from kerascnn.spec import RunSpec
-from kerascnn.trainers import Stop, _loss, _programs
+from kerascnn.trainers import Here, OnPause, Start, Stop, _loss, _programs, afresh, ignore
 from kerascnn.trainers._epochs import Epochs
-from kerascnn.trainers._patience import Patience
 from kerascnn.trainers._source import Piece, Source
+from kerascnn.trainers._standing import Standing, Steps
 
 # Seconds of steps in a call: Ctrl-C and limits work between calls.
 _CALL = 0.5
@@ -38,14 +38,17 @@ def train(
     *,
     on_epoch: Callable[[int, int, Mapping[str, float]], None],
     on_end: Callable[[int, keras.Model, Callable[[Indices], Logits], int], None],
+    start: Start = afresh,
+    on_pause: OnPause = ignore,
 ) -> None:
     """Trains `specs` one after another; see the room's contract."""
     source = _programs.source(data)
     for i, spec in enumerate(specs):
         epochs = Epochs(data, spec)
         run = Run(_programs.program(build(spec.seed), data, spec, epochs.steps), source, epochs)
+        standing = Standing(spec, functools.partial(on_epoch, i))
         try:
-            epoch = run.fit(spec, functools.partial(on_epoch, i))
+            epoch = run.fit(standing, start(i), functools.partial(on_pause, i))
         except Stop:
             continue
         on_end(i, run.program.network.model, run.predict, epoch)
@@ -60,24 +63,27 @@ class Run:
         self._epochs = epochs
         self._training, self._predicting = Pace(), Pace()
 
-    def fit(self, spec: RunSpec, on_epoch: Callable[[int, Mapping[str, float]], None]) -> int:
+    def fit(
+        self, standing: Standing, start: Checkpoint | None, on_pause: Callable[[Here], None]
+    ) -> int:
         """Trains a run, and returns the epoch that the weights it ends with are of."""
-        network, patience = self.program.network, Patience(spec.patience)
-        kept: list[np.ndarray] = []
-        for epoch in range(1, spec.last_epoch + 1):
-            metrics = self._train(epoch, spec.batch_size)
+        network, made = self.program.network, Steps()
+        if start is not None and network.resume(start):
+            standing.resume(start)
+            made.add(start.losses, start.hits)
+        while not standing.over:
+            metrics = self._train(standing, made, on_pause)
             if self._epochs.validates:
                 indices = self._source.data.parts["validation"]
                 labels = self._source.data.labels[indices]
                 metrics |= _loss.validation(self.predict(indices), labels)
-            on_epoch(epoch, metrics)
-            if patience.take(epoch, metrics.get("loss/validation", math.nan)):
-                kept = network.weights()
-            if patience.over:
-                break
-        if kept:
-            network.restore(kept)
-        return patience.epoch
+            made = Steps()
+            if standing.end_epoch(metrics):
+                standing.best = network.weights()
+            on_pause(functools.partial(standing.checkpoint, network))
+        if len(standing.best):
+            network.restore(standing.best)
+        return standing.patience.epoch
 
     def predict(self, indices: Indices) -> Logits:
         """Returns logits, float32 (n, classes), of the images at `indices`."""
@@ -85,11 +91,16 @@ class Run:
         found = logits(self.program, self._source, indices, self._predicting)
         return np.concatenate([none, *found])
 
-    def _train(self, epoch: int, size: int) -> dict[str, float]:
-        order, changes = self._epochs.draw(epoch)
+    def _train(
+        self, standing: Standing, made: Steps, on_pause: Callable[[Here], None]
+    ) -> dict[str, float]:
+        order, changes = self._epochs.draw(standing.epoch + 1)
+        size, weights = self._epochs.batch_size, self._epochs.weights
         pieces = self._source.pieces(order, changes.arrays(), size)
-        found = steps(self.program, pieces, self._epochs.weights, size, self._training)
-        return self._epochs.means(*found)
+        network = self.program.network
+        for _ in steps(self.program, pieces, weights, size, self._training, made):
+            on_pause(lambda: standing.checkpoint(network, *made.arrays()))
+        return self._epochs.means(*made.arrays())
 
 
 class Pace:
@@ -99,9 +110,8 @@ class Pace:
         self._calls = 0
         self._most = 1
 
-    def calls(self, steps: int) -> Iterator[tuple[int, int]]:
-        """Yields (first, last) of the calls that `steps` steps are made in."""
-        first = 0
+    def calls(self, steps: int, first: int = 0) -> Iterator[tuple[int, int]]:
+        """Yields (first, last) of the calls that steps `first` to `steps` are made in."""
         while first < steps:
             last = min(first + self._most, steps)
             start = time.perf_counter()
@@ -119,15 +129,19 @@ def steps(
     weights: npt.NDArray[np.float32] | None,
     size: int,
     pace: Pace,
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
-    """Trains all steps of `pieces`, of `size` images each, and returns their losses and hits."""
-    found = [
-        program.steps(piece, weights, first, last)
-        for piece in pieces
-        for first, last in pace.calls(-(-piece.count // size))
-    ]
-    losses, hits = (np.concatenate(each) for each in zip(*found, strict=True))
-    return losses, hits
+    made: Steps,
+) -> Iterator[None]:
+    """Trains the steps of `pieces`, of `size` images each, that are not made, and adds them.
+
+    Yields after every call.
+    """
+    behind = len(made)
+    for piece in pieces:
+        count = -(-piece.count // size)
+        for first, last in pace.calls(count, min(behind, count)):
+            made.add(*program.steps(piece, weights, first, last))
+            yield
+        behind = max(0, behind - count)
 
 
 def logits(program: Any, source: Source, indices: Indices, pace: Pace) -> Iterator[Logits]:

@@ -1,7 +1,6 @@
 """Keras' own `fit`, fed in our order: the reference that faster trainers must agree with."""
 
 import functools
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,12 +8,13 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from kerascnn.checkpoint import Checkpoint
 from kerascnn.datasets._arrays import Dataset
 from kerascnn.spec import RunSpec
-from kerascnn.trainers import Stop, _augment, _loss
+from kerascnn.trainers import Here, OnPause, Start, Stop, _augment, _loss, afresh, ignore
 from kerascnn.trainers._epochs import Epochs
 from kerascnn.trainers._network import Network, baked
-from kerascnn.trainers._patience import Patience
+from kerascnn.trainers._standing import Standing
 
 # Images per call where no gradient is needed.
 _PREDICT_SIZE = 256
@@ -31,12 +31,16 @@ def train(
     *,
     on_epoch: Callable[[int, int, Mapping[str, float]], None],
     on_end: Callable[[int, keras.Model, Callable[[Indices], Logits], int], None],
+    start: Start = afresh,
+    on_pause: OnPause = ignore,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> None:
     """Trains `specs` one after another on one compiled network; see the room's contract.
 
+    A checkpoint is to be had between two epochs; one between two steps is passed over.
+
     Args:
-        build, data, specs, on_epoch, on_end: See there.
+        build, data, specs, on_epoch, on_end, start, on_pause: See there.
         callbacks: Of Keras, for every run; they see the network that ends in logits.
     """
     runner: _Runner | None = None
@@ -46,8 +50,12 @@ def train(
             runner = _Runner(model, data, spec, epochs.steps)
         else:
             runner.network.start_over(model, spec)
+        standing, pause = (
+            Standing(spec, functools.partial(on_epoch, i)),
+            functools.partial(on_pause, i),
+        )
         try:
-            epoch = runner.fit(spec, epochs, functools.partial(on_epoch, i), callbacks)
+            epoch = runner.fit(spec, epochs, standing, start(i), pause, callbacks)
         except Stop:
             continue
         on_end(i, runner.network.model, runner.predict, epoch)
@@ -73,32 +81,39 @@ class _Runner:
         self,
         spec: RunSpec,
         epochs: Epochs,
-        on_epoch: Callable[[int, Mapping[str, float]], None],
+        standing: Standing,
+        start: Checkpoint | None,
+        on_pause: Callable[[Here | None], None],
         callbacks: Sequence[keras.callbacks.Callback],
     ) -> int:
         """Trains a run, and returns the epoch that the weights it ends with are of."""
-        patience = Patience(spec.patience)
-        kept: list[np.ndarray] = []
 
         def end_of_epoch(epoch: int, logs: Mapping[str, Any]) -> None:
             found = self._validate() if epochs.validates else {}
             metrics = {"loss/train": logs["loss"], "accuracy/train": logs["accuracy"]}
-            on_epoch(epoch + 1, {**metrics, **found})
-            if patience.take(epoch + 1, found.get("loss/validation", math.nan)):
-                kept[:] = self.network.weights()
-            self.network.logits.stop_training = patience.over
+            if standing.end_epoch({**metrics, **found}):
+                standing.best = self.network.weights()
+            on_pause(functools.partial(standing.checkpoint, self.network))
+            self.network.logits.stop_training = standing.over
 
-        self.network.logits.fit(
-            _Batches(self._data, spec, epochs),
-            steps_per_epoch=epochs.steps,
-            epochs=spec.last_epoch,
-            shuffle=False,
-            verbose=0,
-            callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=end_of_epoch), *callbacks],
+        if start is not None and not len(start.losses) and self.network.resume(start):
+            standing.resume(start)
+        own = keras.callbacks.LambdaCallback(
+            on_epoch_end=end_of_epoch, on_train_batch_end=lambda batch, logs: on_pause(None)
         )
-        if kept:
-            self.network.restore(kept)
-        return patience.epoch
+        if not standing.over:
+            self.network.logits.fit(
+                _Batches(self._data, spec, epochs, standing.epoch),
+                steps_per_epoch=epochs.steps,
+                initial_epoch=standing.epoch,
+                epochs=spec.last_epoch,
+                shuffle=False,
+                verbose=0,
+                callbacks=[own, *callbacks],
+            )
+        if len(standing.best):
+            self.network.restore(standing.best)
+        return standing.patience.epoch
 
     def predict(self, indices: Indices) -> Logits:
         """Returns logits, float32 (n, classes), of the images at `indices`."""
@@ -121,12 +136,19 @@ class _Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     Keras' own notice of an epoch's end is no guide: it comes once too often before the first
     epoch, and batches are fetched ahead of it.
+
+    Args:
+        data: The run's.
+        spec: The run's.
+        epochs: The run's.
+        behind: How many of them are left out, from the first.
     """
 
     num_batches = None  # Keras then asks for 0, 1, 2, ...; `Epochs.steps` of them are an epoch.
 
-    def __init__(self, data: Dataset, spec: RunSpec, epochs: Epochs) -> None:
+    def __init__(self, data: Dataset, spec: RunSpec, epochs: Epochs, behind: int) -> None:
         super().__init__()
+        self._behind = behind
         self._data = data
         self._size = spec.batch_size
         self._epochs = epochs
@@ -134,7 +156,7 @@ class _Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         """Returns images, labels and, if the loss is weighted, weights."""
-        before, batch = divmod(index, self._epochs.steps)
+        before, batch = divmod(self._behind * self._epochs.steps + index, self._epochs.steps)
         if self._epoch != before + 1:
             self._epoch, self._drawn = before + 1, self._epochs.draw(before + 1)
         chosen = slice(batch * self._size, (batch + 1) * self._size)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from kerascnn import registry
 from kerascnn.datasets._arrays import Dataset
 from kerascnn.spec import RunSpec
-from kerascnn.trainers import check_backend, compiled
+from kerascnn.trainers import OnPause, Start, afresh, check_backend, compiled, ignore
 
 BACKENDS = ("jax",)
 # Kernels side by side; patches times kernels; one run after another.
@@ -37,12 +37,14 @@ def train(
     *,
     on_epoch: OnEpoch,
     on_end: OnEnd,
+    start: Start = afresh,
+    on_pause: OnPause = ignore,
     form: str = "",
 ) -> None:
     """Trains `specs` in groups that can share a program; see the room's contract.
 
     Args:
-        build, data, specs, on_epoch, on_end: See there.
+        build, data, specs, on_epoch, on_end, start, on_pause: See there.
         form: One of `FORMS` and, after a colon, how many runs at most are computed together:
             "patches:3"; "": as `choose` finds.
     """
@@ -57,11 +59,11 @@ def train(
     for runs in groups.values():
         width = 1 if how == "separate" else _group.width(build, data, runs[0], how, together)
         if width == 1:
-            _separately(build, data, runs, on_epoch, on_end)
+            _separately(build, data, runs, on_epoch, on_end, start, on_pause)
             continue
-        for start in range(0, len(runs), width):
-            group = _group.Group(build, data, runs[start : start + width], how, width)
-            group.fit(on_epoch, on_end)
+        for first in range(0, len(runs), width):
+            group = _group.Group(build, data, runs[first : first + width], how, width, start)
+            group.fit(on_epoch, on_end, on_pause)
 
 
 def choose(build: Build, data: Dataset, specs: Sequence[RunSpec]) -> dict[str, Any]:
@@ -83,7 +85,13 @@ def choose(build: Build, data: Dataset, specs: Sequence[RunSpec]) -> dict[str, A
 
 
 def _separately(
-    build: Build, data: Dataset, runs: Sequence[Any], on_epoch: OnEpoch, on_end: OnEnd
+    build: Build,
+    data: Dataset,
+    runs: Sequence[Any],
+    on_epoch: OnEpoch,
+    on_end: OnEnd,
+    start: Start,
+    on_pause: OnPause,
 ) -> None:
     """Trains runs one after another, as `compiled` does."""
     compiled.train(
@@ -92,6 +100,8 @@ def _separately(
         [run.spec for run in runs],
         on_epoch=lambda i, *told: on_epoch(runs[i].i, *told),
         on_end=lambda i, *made: on_end(runs[i].i, *made),
+        start=lambda i: start(runs[i].i),
+        on_pause=lambda i, here: on_pause(runs[i].i, here),
     )
 
 

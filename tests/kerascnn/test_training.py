@@ -149,7 +149,7 @@ def test_too_few_images_fail_a_run(tmp_path: Path) -> None:
 EARLIER = """
 import keras
 
-def train(build, data, specs, *, on_epoch, on_end):
+def train(build, data, specs, *, on_epoch, on_end, start, on_pause):
     for i, spec in enumerate(specs):
         model = build(spec.seed)
         logits = keras.Model(model.inputs[0], model.get_layer("logits").output)

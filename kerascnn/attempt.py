@@ -1,0 +1,173 @@
+"""One attempt at a run: from its checkpoint, or from the beginning, to its record."""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kerascnn import checkpoint, host, registry, trainers
+from kerascnn.checkpoint import Checkpoint
+from kerascnn.record import RunRecord, write_file
+from kerascnn.spec import RunSpec, value_of
+
+# Seconds between two signs of life.
+_BEAT = 1.0
+
+
+def outbox(folder: Path, spec: RunSpec) -> RunRecord | None:
+    """Returns the record a worker left in the run's folder, or None; a damaged one is none."""
+    try:
+        fields = json.loads((run_dir(folder, spec) / "record.json").read_bytes())
+        record = RunRecord.from_json(fields)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    same = (record.spec.run_id, record.spec.last_epoch) == (spec.run_id, spec.last_epoch)
+    return record if same else None
+
+
+def run_dir(folder: Path, spec: RunSpec) -> Path:
+    """Returns the folder of a run in its study's."""
+    return folder / spec.config_id / spec.run_name
+
+
+class Attempt:
+    """A run under way in a worker.
+
+    It leaves in its folder `.alive`, touched about every second while it trains, and
+    `checkpoint.npz`; at its end `record.json`, and no more of these two, unless it stopped before
+    its planned length: then the checkpoint stays, for a later trial that trains it for longer.
+
+    Args:
+        spec: The run.
+        folder: The study's.
+        trainer: With its form, if it has forms.
+        loggers: Entries of `kerascnn/loggers`.
+        varied: Names of the settings that vary in the study.
+        checkpoint_every: Seconds of training between two checkpoints.
+        run_limit: Seconds the run may take in all; None: as long as it needs.
+
+    Attributes:
+        record: The outcome, once there is one.
+        parameters, scored_epoch: What the record will say of them.
+    """
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        folder: Path,
+        trainer: str,
+        *,
+        loggers: Sequence[str],
+        varied: Sequence[str],
+        checkpoint_every: float,
+        run_limit: float | None,
+    ) -> None:
+        self.spec = spec
+        self.record = outbox(folder, spec)
+        self.dir = run_dir(folder, spec)
+        self.trainer = trainer
+        self.parameters = 0
+        self.scored_epoch = 0
+        self._shown = {name: value_of(spec, name) for name in varied}
+        self._names = loggers
+        self._loggers: list[Any] | None = None
+        self._every, self._limit = checkpoint_every, run_limit
+        self._history: dict[str, list[float | None]] = {}
+        self._epoch = 0
+        self._continued: tuple[int, int] | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        """Starts the clock."""
+        self._start = self._saved = time.perf_counter()
+        self._beaten = 0.0
+
+    def resumed(self) -> Checkpoint | None:
+        """Returns where an attempt before this one stood, if that is of any use."""
+        found = checkpoint.read(self._checkpoint, made=self._made())
+        if found is None:
+            return None
+        start, seconds = found
+        if start.reach > (self.spec.last_epoch, 0):
+            return None
+        self._continued = start.reach
+        self._start -= seconds
+        return start
+
+    def epoch(self, number: int, values: Mapping[str, float]) -> None:
+        """Takes the metrics of an epoch."""
+        self._epoch = number
+        for name, value in values.items():
+            self._history.setdefault(name, []).append(value)
+        for logger in self._open_loggers():
+            logger.epoch(number, values)
+
+    def pause(self, here: Callable[[], Checkpoint] | None) -> None:
+        """Shows that the run is alive, keeps to its limit, and writes a checkpoint when due.
+
+        Args:
+            here: Returns where the run stands; None: not now.
+
+        Raises:
+            Stop: If the run is over its limit. Its record is then made.
+            OSError: If the disk is full.
+        """
+        now = time.perf_counter()
+        if now - self._beaten >= _BEAT:
+            self._beaten = now
+            self.dir.mkdir(parents=True, exist_ok=True)
+            self._alive.touch()
+        if self._limit is not None and now - self._start > self._limit:
+            self.end(status="failed", error=f"Over the limit of {self._limit:g} seconds a run.")
+            raise trainers.Stop
+        to_be_continued = self._epoch == self.spec.last_epoch < self.spec.epochs
+        if here is not None and (to_be_continued or now - self._saved >= self._every):
+            seconds = now - self._start
+            checkpoint.write(self._checkpoint, here(), made=self._made(), seconds=seconds)
+            self._saved = time.perf_counter()
+
+    def end(self, **fields: Any) -> None:
+        """Makes the record, hands it to the loggers and leaves it in the run's folder."""
+        about = host.about(*trainers.named(self.trainer))
+        if self._continued is not None:
+            about["continued"] = self._continued
+        record = RunRecord(
+            spec=self.spec,
+            epoch=self._epoch,
+            restored=0 if self.scored_epoch == self._epoch else self.scored_epoch,
+            history=self._history,
+            seconds=time.perf_counter() - self._start,
+            parameters=self.parameters,
+            host=about,
+            **fields,
+        )
+        for logger in self._open_loggers():
+            logger.close(record)
+        write_file(self.dir / "record.json", json.dumps(record.to_json()).encode())
+        self.record = record
+        self._alive.unlink(missing_ok=True)
+        if record.status != "finished" or self.spec.last_epoch == self.spec.epochs:
+            self._checkpoint.unlink(missing_ok=True)
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self.dir / "checkpoint.npz"
+
+    @property
+    def _alive(self) -> Path:
+        return self.dir / ".alive"
+
+    def _made(self) -> dict[str, Any]:
+        """Returns what a checkpoint must agree in: whose it is, and what decides the numbers."""
+        about = host.about(*trainers.named(self.trainer))
+        kept = {name: about[name] for name in about if name not in ("machine", "ended")}
+        return {"run": self.spec.run_id, **kept}
+
+    def _open_loggers(self) -> list[Any]:
+        if self._loggers is None:
+            self.dir.mkdir(parents=True, exist_ok=True)
+            rooms = [registry.load("kerascnn.loggers", name) for name in self._names]
+            made = [room.logger(self.dir, self.spec, shown=self._shown) for room in rooms]
+            self._loggers = made
+        return self._loggers
