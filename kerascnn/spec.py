@@ -165,7 +165,7 @@ class RunSpec:
         """Epochs this run trains: `stop_epoch`, or all that are planned."""
         return self.stop_epoch or self.epochs
 
-    @property
+    @functools.cached_property
     def config_id(self) -> str:
         """Twelve hex digits naming the configuration: the same values on the same data.
 

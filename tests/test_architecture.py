@@ -28,7 +28,7 @@ LAYERS = [
     {"kerascnn.trainers"},
     {"kerascnn.attempt"},
     {"kerascnn.training"},
-    {"tuning.space", "tuning.measures", "tuning.rules"},
+    {"tuning.space", "tuning.measures", "tuning.rules", "tuning.standings"},
     {
         "tuning.differences",
         "tuning.bias_variance",

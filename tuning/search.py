@@ -156,7 +156,7 @@ class Search:
             return None
         point = self._points.pop(0)
         trial = self._trials.find(point) or self._begin(Ask(point=point), Circumstances(0, True))
-        trial.seeds = self._wanted["seeds"] or self._spec.seeds
+        self._trials.plan(trial, self._wanted["seeds"] or self._spec.seeds)
         if self._spec.phase == "final" and len(trial.runs) < trial.seeds:
             self._declare(trial)
         self._refuse_the_impossible(trial)
@@ -232,7 +232,7 @@ class Search:
         if record.trial is None or record.spec.phase != self._spec.phase:
             return
         trial = self._trials[record.trial]
-        trial.runs[record.spec.repeat] = record
+        self._trials.take(trial, record)
         if self._asking is not None and trial.complete:
             self._asking.tell(trial, trial.scores(self._spec.objective))
 

@@ -1,5 +1,6 @@
 """What a study has asked and what came of it: state that any replay of the log rebuilds."""
 
+import bisect
 import dataclasses
 import statistics
 from collections import Counter
@@ -10,6 +11,7 @@ from kerascnn import metrics, training
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec, Value
 from tuning.oracles import Ask
+from tuning.standings import Ranking, Tally
 from tuning.study import Study
 
 
@@ -45,6 +47,14 @@ class Trial:
     @property
     def infeasible(self) -> bool:
         return any(run.status == "infeasible" for run in self.runs.values())
+
+    @property
+    def tally(self) -> Tally:
+        """Its runs: none if none are planned, or its network cannot be built."""
+        if not self.seeds or self.infeasible:
+            return Tally()
+        failed = sum(run.status == "failed" for run in self.runs.values())
+        return Tally(len(self.runs), failed, max(self.seeds, len(self.runs)))
 
     def score(self, metric: str) -> float | None:
         """Returns the mean of `scores`; None if there are none."""
@@ -86,7 +96,13 @@ class Trials:
         self._study = study
         self._spec = spec
         self._all: list[Trial] = []
-        self._first: dict[str, Trial] = {}  # Configuration -> the trial that began it
+        self._of: dict[str, list[Trial]] = {}  # Configuration -> its trials
+        self._begun: Counter[str] = Counter()  # Family -> configurations begun
+        self._infeasible: list[int] = []  # Numbers of those that began a configuration, rising
+        self._tally: dict[int, Tally] = {}  # Trial -> its runs, as they stood
+        self._total = Tally()
+        self._ranking: Ranking[str, Trial] = Ranking()
+        self._with_model: set[str] = set()  # Configurations that may have one on disk
         self._maximize = metrics.maximize(spec.objective)
         self._seeds = spec.seeds if spec.oracle else 0
         self.trials = spec.trials
@@ -107,7 +123,7 @@ class Trials:
         self._seeds = seeds
         for trial in self._all:
             if not trial.continued and trial.asked is None:
-                trial.seeds = seeds
+                self.plan(trial, seeds)
 
     def enter(self, ask: Ask) -> Trial:
         """Adds the next trial: what was asked for."""
@@ -122,12 +138,26 @@ class Trials:
             if parent.config.last_epoch == config.last_epoch:  # Only more seeds are wanted.
                 trial.runs.update(parent.runs)
         self._all.append(trial)
-        self._first.setdefault(config.config_id, trial)
+        self._of.setdefault(config.config_id, []).append(trial)
+        if ask.parent is None:
+            self._begun[self._spec.contender(ask.point).name] += 1
+        self._note(trial)
         return trial
+
+    def plan(self, trial: Trial, seeds: int) -> None:
+        """Takes how many runs of a trial are planned."""
+        trial.seeds = seeds
+        self._note(trial)
+
+    def take(self, trial: Trial, record: RunRecord) -> None:
+        """Takes the record of a run of a trial."""
+        trial.runs[record.spec.repeat] = record
+        self._note(trial)
 
     def find(self, point: Mapping[str, Value]) -> Trial | None:
         """Returns the first trial of the configuration that `point` makes, if there is one."""
-        return self._first.get(self._study.configured(point).config_id)
+        known = self._of.get(self._study.configured(point).config_id)
+        return known[0] if known else None
 
     @property
     def feasible(self) -> int:
@@ -140,17 +170,11 @@ class Trials:
         Args:
             known: How many trials, from the first, are asked whether it can; others count.
         """
-        return sum(
-            trial.parent is None and not (trial.number < known and trial.infeasible)
-            for trial in self._all
-        )
+        return self._begun.total() - bisect.bisect_left(self._infeasible, known)
 
     def begun(self) -> Counter[str]:
         """Returns how many configurations were begun of each family that is searched."""
-        contenders = (
-            self._spec.contender(trial.point) for trial in self._all if trial.parent is None
-        )
-        return Counter(contender.name for contender in contenders)
+        return self._begun.copy()
 
     def reasons(self) -> list[str]:
         """Returns why trials could not be built, one reason a trial."""
@@ -178,33 +202,49 @@ class Trials:
 
         Of a configuration that was continued only the last trial counts.
         """
-        furthest = {trial.config.config_id: trial for trial in self._all if trial.complete}
-        pairs = [(trial.score(self._spec.objective), trial) for trial in furthest.values()]
-        sign = 1 if self._maximize else -1
-        scored = [(sign * score, trial) for score, trial in pairs if score is not None]
-        scored.sort(key=lambda pair: (_reach(pair[1]), pair[0]), reverse=True)
-        return [trial for _, trial in scored]
+        return self._ranking.items()
 
     def progress(self) -> Progress:
         """Returns where the search stands; of a study without an oracle, this command's trials."""
-        counted = [trial for trial in self._all if trial.seeds and not trial.infeasible]
-        ended = [run for trial in counted for run in trial.runs.values()]
         to_come = max(0, self.trials - self.feasible) if self._spec.oracle else 0
-        ranked = self.ranked()
+        leaders = self._ranking.items(1)
         return Progress(
-            ended=len(ended),
-            planned=sum(max(trial.seeds, len(trial.runs)) for trial in counted)
-            + to_come * self._seeds,
-            failed=sum(run.status == "failed" for run in ended),
-            best=ranked[0].score(self._spec.objective) if ranked else None,
+            ended=self._total.ended,
+            planned=self._total.planned + to_come * self._seeds,
+            failed=self._total.failed,
+            best=leaders[0].score(self._spec.objective) if leaders else None,
         )
 
     def prune(self, folder: Path, keep: int) -> None:
         """Bounds the disk: only the `keep` leaders keep the model of their repeat 0."""
-        for trial in self.ranked()[keep:]:
+        leaders = {trial.config.config_id for trial in self._ranking.items(keep)}
+        for config in self._with_model - leaders:
+            trial = self._ranking[config]
             if (first := trial.runs.get(0)) is not None:
                 model = training.run_dir(folder, first.spec) / "model.keras"
                 model.unlink(missing_ok=True)
+        self._with_model &= leaders
+
+    def _note(self, trial: Trial) -> None:
+        """Keeps counts and ranking up with a trial, at a price that does not grow with them."""
+        before = self._tally.get(trial.number, Tally())
+        self._tally[trial.number] = trial.tally
+        self._total = self._total.replaced(before, trial.tally)
+        place = bisect.bisect_left(self._infeasible, trial.number)
+        known = self._infeasible[place : place + 1] == [trial.number]
+        if trial.parent is None and trial.infeasible and not known:
+            self._infeasible.insert(place, trial.number)
+        config = trial.config.config_id
+        complete = [each for each in self._of[config] if each.complete]
+        score = complete[-1].score(self._spec.objective) if complete else None
+        if score is None:
+            self._ranking.remove(config)
+            self._with_model.discard(config)
+            return
+        better = score if self._maximize else -score
+        last = complete[-1]
+        self._ranking.put(config, (-_reach(last), -better, complete[0].number), last)
+        self._with_model.add(config)
 
 
 def _reach(trial: Trial) -> float:
