@@ -14,6 +14,7 @@ from kerascnn import metrics, registry, training
 from kerascnn.spec import RunSpec
 from tuning import comparison, shortlisting
 from tuning.dispatch import Run
+from tuning.limits import UNLIMITED, Limits
 from tuning.rounds import Rounds
 from tuning.rules import Rules
 from tuning.shortlisting import Candidate
@@ -36,6 +37,7 @@ class Confirmation:
         again: Whether a finished confirmation is followed by another one, which opens the test
             set once more.
         run: What a worker executes.
+        limits: Of its runs.
         watch: Called with a `Progress` after every run.
     """
 
@@ -48,6 +50,7 @@ class Confirmation:
         rules: Rules | None = None,
         again: bool = False,
         run: Run = training.run,
+        limits: Limits = UNLIMITED,
         watch: Callable[[Progress], None] = lambda progress: None,
     ) -> None:
         self._study = study
@@ -58,7 +61,10 @@ class Confirmation:
         self._name = metrics.split_name(study.spec.objective)[1]
         self._metric = metrics.prefix_of("confirmation") + self._name
         self._candidates: dict[str, Candidate] = {}
-        self._rounds: Rounds[Candidate] = Rounds(study, executor, key=_key, run=run, watch=watch)
+        self._limits = limits
+        self._rounds: Rounds[Candidate] = Rounds(
+            study, executor, key=_key, run=run, limits=limits, watch=watch
+        )
 
     def __call__(self) -> None:
         """Runs the confirmation to its end; one that has ended is left as it is.
@@ -69,6 +75,7 @@ class Confirmation:
             KeyboardInterrupt: After Ctrl-C; every finished run is in the log.
         """
         with self._study.log:
+            self._limits.declare(self._study.log)
             self._attempt = Attempt.last(self._study)
             if self._attempt.ended and self._again:
                 self._attempt = Attempt(self._study, self._attempt.number + 1)

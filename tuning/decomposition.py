@@ -12,6 +12,7 @@ from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec, Value, settings, value_of
 from tuning import summary
 from tuning.dispatch import Run
+from tuning.limits import UNLIMITED, Limits
 from tuning.rounds import Rounds
 from tuning.search import ImpossibleError
 from tuning.study import Study
@@ -50,6 +51,7 @@ class Decomposition:
         seeds: Runs on each training set.
         workers: Calls it runs at once.
         run: What a worker executes.
+        limits: Of its runs.
         watch: Called with a `Progress` after every run.
     """
 
@@ -62,15 +64,17 @@ class Decomposition:
         seeds: int,
         workers: int = 1,
         run: Run = training.run,
+        limits: Limits = UNLIMITED,
         watch: Callable[[Progress], None] = lambda progress: None,
     ) -> None:
         self._study = study
         self._points = points
         self._seeds = seeds
         self._workers = workers
+        self._limits = limits
         self._first = FirstRuns(max(2, workers))
         self._rounds: Rounds[Crossing] = Rounds(
-            study, executor, key=_key, run=run, watch=watch, ended=self._ended
+            study, executor, key=_key, run=run, limits=limits, watch=watch, ended=self._ended
         )
 
     def __call__(self) -> None:
@@ -83,6 +87,7 @@ class Decomposition:
             OSError: If the disk is full; the study is intact.
         """
         with self._study.log:
+            self._limits.declare(self._study.log)
             try:
                 self._train()
             except BaseException:

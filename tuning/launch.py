@@ -1,17 +1,13 @@
 """Runs what a user asks for: the door for the command line and for Python."""
 
-import contextlib
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kerascnn import registry, training
 from kerascnn.spec import Value
-from tuning import begin, executors
+from tuning import begin, pools
+from tuning.limits import UNLIMITED, Limits
 from tuning.plan import new_decomposition, new_search, new_training
-from tuning.search import ImpossibleError, Search
-from tuning.search_spec import SearchSpec
+from tuning.search import Search
 from tuning.study import Study, save_labels
 from tuning.trials import Progress
 
@@ -28,6 +24,7 @@ def search(
     seeds: int = 3,
     workers: int | None = None,
     executor: str = "processes",
+    limits: Limits = UNLIMITED,
     watch: Callable[[Progress], None] = lambda progress: None,
     **options: Any,
 ) -> Study:
@@ -42,11 +39,13 @@ def search(
         seeds: Runs of each.
         workers: Runs trained at once; None: as many as cores and memory allow.
         executor: An entry of `tuning/executors`.
+        limits: What time this may take. Once it is spent, runs under way are stopped; the same
+            call goes on from there.
         watch: Called with a `Progress` after every run.
         **options: As `new_search` takes them.
 
     Returns:
-        The study, all its runs ended.
+        The study, all its runs ended unless the time budget was spent before.
 
     Raises:
         ValueError, OSError: If anything asked for does not exist or does not fit; see `Search`.
@@ -61,7 +60,15 @@ def search(
         executor=executor,
         **options,
     )
-    run(begun, trials=trials, seeds=seeds, workers=workers, executor=executor, watch=watch)
+    run(
+        begun,
+        trials=trials,
+        seeds=seeds,
+        workers=workers,
+        executor=executor,
+        limits=limits,
+        watch=watch,
+    )
     return begun
 
 
@@ -73,6 +80,7 @@ def train(
     test: bool = False,
     workers: int | None = None,
     executor: str = "processes",
+    limits: Limits = UNLIMITED,
     watch: Callable[[Progress], None] = lambda progress: None,
     **options: Any,
 ) -> Study:
@@ -86,16 +94,25 @@ def train(
         executor: See `search`.
         test: Whether the runs are scored on the test set, declared in the study's log before
             they are trained, on all that is not test. Such runs are a study of their own.
+        limits: See `search`.
         watch: See `search`.
         **options: As `new_training` takes them; with one `name`, several calls share a study.
 
     Returns:
-        The study, all its runs ended.
+        The study, as `search` returns it.
     """
     begun, points = new_training(
         family, dataset, seeds=seeds, test=test, workers=workers, executor=executor, **options
     )
-    run(begun, seeds=seeds, workers=workers, executor=executor, points=points, watch=watch)
+    run(
+        begun,
+        seeds=seeds,
+        workers=workers,
+        executor=executor,
+        points=points,
+        limits=limits,
+        watch=watch,
+    )
     return begun
 
 
@@ -107,18 +124,19 @@ def run(
     workers: int | None = None,
     executor: str = "processes",
     points: Sequence[Mapping[str, Value]] = (),
+    limits: Limits = UNLIMITED,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> Search:
     """Runs a study to its end; see `search` for the arguments."""
-    spec = begun.spec
+    spec, spent = begun.spec, limits.clock()
     calls = (seeds or spec.seeds) * (len(points) if points else trials or spec.trials)
     with (
-        _leaving_nothing_impossible(begun),
-        _pool(spec, executor, workers, calls) as (pool, at_once),
+        pools.leaving_nothing_impossible(begun),
+        pools.pool(spec, executor, workers, calls) as (pool, at_once),
     ):
         first = spec.contenders[0]
         point = points[0] if points else spec.point(first, first.defaults())
-        _settle(begun, pool, point, seeds or spec.seeds)
+        pools.settle(begun, pool, point, seeds or spec.seeds)
         started = Search(
             begun,
             pool,
@@ -126,43 +144,12 @@ def run(
             trials=trials or 0,
             seeds=seeds or 0,
             points=points,
+            limits=limits,
+            spent=spent,
             watch=watch,
         )
         started()
     return started
-
-
-def _settle(begun: Study, pool: Executor, point: Mapping[str, Value], seeds: int) -> None:
-    """Times the forms of the trainer, if it has several, before anything is trained.
-
-    The choice is the study's for good: a study that is resumed goes on with the same numbers.
-
-    Args:
-        begun: The study.
-        pool: Where its runs are trained.
-        point: What it tries first.
-        seeds: Runs of it, on each of the training sets.
-    """
-    spec = begun.spec
-    if not registry.constant("kerascnn.trainers", spec.trainer, "FORMS", ()):
-        return
-    with begun.log:  # Nobody else settles it now.
-        begun.about = Study(begun.folder).about
-        if "form" in begun.about:
-            return
-        config = begun.configured(point)
-        specs = [
-            config.repeated(spec.seed, spec.phase, repeat, subset)
-            for subset in spec.training_sets
-            for repeat in range(seeds)
-        ]
-        try:
-            chosen = pool.submit(training.choose, specs, trainer=spec.trainer).result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-        if chosen:
-            begun.settle(chosen)
 
 
 def confirm(
@@ -173,6 +160,7 @@ def confirm(
     again: bool = False,
     workers: int | None = None,
     executor: str = "processes",
+    limits: Limits = UNLIMITED,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> None:
     """Confirms the winner of a search, or continues where that stopped.
@@ -184,6 +172,7 @@ def confirm(
         again: Whether to confirm once more, which opens the test set again.
         workers: See `search`.
         executor: See `search`.
+        limits: Of its runs; there is no time budget.
         watch: See `search`.
 
     Raises:
@@ -206,8 +195,16 @@ def confirm(
     for part in ("confirmation", "test"):
         save_labels(study.folder, part, data.labels[data.parts[part]])
     calls = (wanted.shortlist + 1) * wanted.confirmation_seeds
-    with _pool(spec, executor, workers, calls) as (pool, at_once):
-        Confirmation(study, pool, workers=at_once, rules=wanted, again=again, watch=watch)()
+    with pools.pool(spec, executor, workers, calls) as (pool, at_once):
+        Confirmation(
+            study,
+            pool,
+            workers=at_once,
+            rules=wanted,
+            again=again,
+            limits=limits,
+            watch=watch,
+        )()
 
 
 def decompose(
@@ -217,6 +214,7 @@ def decompose(
     seeds: int = 3,
     workers: int | None = None,
     executor: str = "processes",
+    limits: Limits = UNLIMITED,
     watch: Callable[[Progress], None] = lambda progress: None,
     **options: Any,
 ) -> "Report":
@@ -228,6 +226,7 @@ def decompose(
         seeds: Runs on each training set.
         workers: See `search`.
         executor: See `search`.
+        limits: See `confirm`.
         watch: See `search`.
         **options: As `new_decomposition` takes them.
     """
@@ -235,7 +234,13 @@ def decompose(
         family, dataset, seeds=seeds, workers=workers, executor=executor, **options
     )
     return run_decomposition(
-        begun, points, seeds=seeds, workers=workers, executor=executor, watch=watch
+        begun,
+        points,
+        seeds=seeds,
+        workers=workers,
+        executor=executor,
+        limits=limits,
+        watch=watch,
     )
 
 
@@ -246,6 +251,7 @@ def run_decomposition(
     seeds: int,
     workers: int | None = None,
     executor: str = "processes",
+    limits: Limits = UNLIMITED,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> "Report":
     """Runs a decomposition to its end; see `decompose` for the arguments."""
@@ -255,38 +261,19 @@ def run_decomposition(
     spec = begun.spec
     calls = seeds * len(spec.training_sets) * len(points)
     with (
-        _leaving_nothing_impossible(begun),
-        _pool(spec, executor, workers, calls) as (pool, at_once),
+        pools.leaving_nothing_impossible(begun),
+        pools.pool(spec, executor, workers, calls) as (pool, at_once),
     ):
-        _settle(begun, pool, points[0], seeds)
-        Decomposition(begun, pool, points=points, seeds=seeds, workers=at_once, watch=watch)()
+        pools.settle(begun, pool, points[0], seeds)
+        Decomposition(
+            begun,
+            pool,
+            points=points,
+            seeds=seeds,
+            workers=at_once,
+            limits=limits,
+            watch=watch,
+        )()
     found = decomposition_report.report(begun)
     decomposition_report.show_in_tensorboard(begun, found)
     return found
-
-
-@contextlib.contextmanager
-def _leaving_nothing_impossible(begun: Study) -> Iterator[None]:
-    """Removes a study that was just begun if what it asks for cannot be built."""
-    fresh = not any(True for _ in begun.log.lines())
-    try:
-        yield
-    except ImpossibleError:
-        if fresh:
-            shutil.rmtree(begun.folder)
-        raise
-
-
-@contextlib.contextmanager
-def _pool(
-    spec: SearchSpec, executor: str, workers: int | None, calls: int
-) -> Iterator[tuple[Executor, int]]:
-    """Yields an executor and how many calls it runs at once."""
-    executors.check_installed(spec.backend)  # The study may come from another machine.
-    if executor == "serial":
-        workers = workers or 1
-    at_once = executors.default_workers(spec.threads, calls) if workers is None else workers
-    environment = executors.settings(spec.backend, spec.threads)
-    room = registry.load("tuning.executors", executor)
-    with room.executor(at_once, environment=environment) as pool:
-        yield pool, at_once

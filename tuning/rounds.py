@@ -9,6 +9,7 @@ from kerascnn import training
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec, Value
 from tuning.dispatch import Dispatch, Run
+from tuning.limits import UNLIMITED, Limits
 from tuning.study import Study
 from tuning.trials import Progress
 
@@ -38,6 +39,7 @@ class Rounds(Generic[Who]):
         executor: Where runs are trained.
         key: Spec -> the key of its record in an entrant's `runs`.
         run: What a worker executes.
+        limits: Of its runs.
         watch: Called with a `Progress` after every run.
         ended: Called with every record after it is in the log; it may raise.
     """
@@ -49,6 +51,7 @@ class Rounds(Generic[Who]):
         *,
         key: Callable[[RunSpec], Any],
         run: Run = training.run,
+        limits: Limits = UNLIMITED,
         watch: Callable[[Progress], None] = lambda progress: None,
         ended: Callable[[RunRecord], None] = lambda record: None,
     ) -> None:
@@ -59,7 +62,7 @@ class Rounds(Generic[Who]):
         self._planned = 0
         self._ended: list[RunRecord] = []
         self._dispatch: Dispatch[Who] = Dispatch(
-            study, executor, run=run, missing=self._missing, record=self._record
+            study, executor, run=limits.bound(run), missing=self._missing, record=self._record
         )
 
     def train(

@@ -11,6 +11,7 @@ from kerascnn.spec import RunSpec, Value
 from tuning import summary
 from tuning.asking import Asking, Circumstances
 from tuning.dispatch import Dispatch, Run
+from tuning.limits import UNLIMITED, Limits
 from tuning.oracles import Ask
 from tuning.study import Study
 from tuning.trials import FirstRuns, Progress, Trial, Trials
@@ -36,7 +37,15 @@ class Search:
         points: What to try if the study has no oracle.
         keep: How many leading configurations keep the model of their repeat 0.
         run: What a worker executes.
+        limits: Of its runs.
+        spent: Whether the time budget is: nothing more is begun then, and what is under way is
+            stopped.
         watch: Called with a `Progress` after every run.
+
+    Attributes:
+        exhausted: Whether every point of the space was tried before there were enough.
+        unfinished: Runs planned so far that had not ended when the time budget was spent; None:
+            it was enough.
     """
 
     def __init__(
@@ -50,6 +59,8 @@ class Search:
         points: Sequence[Mapping[str, Value]] = (),
         keep: int = 1,
         run: Run = training.run,
+        limits: Limits = UNLIMITED,
+        spent: Callable[[], bool] = lambda: False,
         watch: Callable[[Progress], None] = lambda progress: None,
     ) -> None:
         self._study = study
@@ -59,16 +70,19 @@ class Search:
         self._wanted = {"trials": trials, "seeds": seeds}
         self._points = list(points)
         self._keep = keep
+        self._limits = limits
+        self._spent = spent
         self._watch = watch
         self._trials = Trials(study)
         versions = study.about.get("versions", {})
         self._asking = Asking(study.spec, self._trials, versions) if study.spec.oracle else None
         self._dispatch: Dispatch[Trial] = Dispatch(
-            study, executor, run=run, missing=_missing, record=self._record
+            study, executor, run=limits.bound(run), missing=_missing, record=self._record
         )
         self._declared: list[dict[str, Any]] = []  # Events
         self._first = FirstRuns(max(2, workers))
         self.exhausted = False
+        self.unfinished: int | None = None
 
     @property
     def infeasible(self) -> list[str]:
@@ -76,7 +90,7 @@ class Search:
         return self._trials.reasons()
 
     def __call__(self) -> None:
-        """Runs the study to its end.
+        """Runs the study to its end, or until the time budget is spent.
 
         Raises:
             KeyboardInterrupt: After Ctrl-C; every finished run is in the log.
@@ -88,6 +102,7 @@ class Search:
         with self._study.log:
             self._replay()
             self._extend()
+            self._limits.declare(self._study.log)
             summary.describe(self._study.folder, self._spec)
             try:
                 self._loop()
@@ -131,9 +146,9 @@ class Search:
     def _loop(self) -> None:
         for number in range(len(self._trials)):
             self._refuse_the_impossible(self._trials[number])
-            if self._trials[number].seeds:
+            if self._trials[number].seeds and not self._spent():
                 self._submit(self._trials[number])
-        while True:
+        while not self._spent():
             while self._has_room() and (trial := self._next()) is not None:
                 self._submit(trial)
             if self._dispatch.idle:
@@ -141,9 +156,21 @@ class Search:
             if self._asking is not None and self._trials.feasible < self._trials.trials:
                 self._asking.prepare()
             self._dispatch.wait()
+        if not self._dispatch.idle or self._next() is not None:
+            self._stop_for_now()
 
     def _has_room(self) -> bool:
-        return len(self._dispatch.owners()) < self._ahead
+        return len(self._dispatch.owners()) < self._ahead and not self._spent()
+
+    def _stop_for_now(self) -> None:
+        """Ends what is under way, to be gone on with: no number depends on where that is."""
+        self._dispatch.stop()
+        progress = self._trials.progress()
+        to_begin = len(self._points) * (self._wanted["seeds"] or self._spec.seeds)
+        self.unfinished = progress.planned - progress.ended + to_begin
+        seconds = self._limits.time_budget
+        event = {"name": "budget_spent", "seconds": seconds, "unfinished": self.unfinished}
+        self._study.log.append("event", event)
 
     def _next(self) -> Trial | None:
         if self._asking is None:

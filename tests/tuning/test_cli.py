@@ -73,6 +73,10 @@ SMALL = ("--executor", "serial", "--epochs", "1", "--set", "train_size=100")
         (["search", "--seeds", "x"], "Invalid value for '--seeds': 'x'"),
         (["search", "--workers", "0"], "Invalid value for '--workers': 0"),
         (["search", "--threads", "0"], "Invalid value for '--threads': 0"),
+        (["search", "--time-budget", "20x"], "'--time-budget': Expected a time such as 90s, 20m"),
+        (["train", "mlp", "--time-budget", "0m"], "Expected a time above 0. Received: '0m'"),
+        (["search", "--run-limit", "-5m"], "'--run-limit': Expected a time such as"),
+        (["search", "--checkpoint-every", ""], "'--checkpoint-every': Expected a time such as"),
         (["search", "--objective", "val_acc"], "No 'val_acc' in objectives. .*'val_accuracy'?"),
         (["search", "--objective", "test_accuracy"], "A search sees the validation part only"),
         (["search", "--group-by", "("], "--group-by '\\(' must be a regular expression"),
@@ -278,3 +282,23 @@ def test_the_backend_is_said_that_nobody_would_expect(
     assert code == 2
     assert "backend is 'jax' there, 'tensorflow' here" in err
     assert "Trained with" not in main("train", "linear", "synthetic", *SMALL)[2]
+
+
+def test_a_spent_budget_shows_what_there_is_and_how_to_go_on(main: Main) -> None:
+    arguments = ("search", "mlp", "synthetic", "--trials=2", "--seeds=1", "--study=s", *SMALL)
+    code, out, err = main(*arguments, "--time-budget", "0.001s", "--json")
+    assert (code, out) == (0, "null\n")
+    assert "The time budget of 0.001s is spent: 2 runs are unfinished. The same comm" in err
+    assert "No run has finished yet" in err
+    code, out, err = main(*arguments, "--time-budget", "1d")
+    assert code == 0
+    assert "is spent" not in err
+    assert "s: accuracy on validation" in out
+
+
+def test_a_command_that_trains_takes_limits_of_runs(main: Main) -> None:
+    for command in ("search", "train", "confirm", "decompose"):
+        out = main(command, "--help")[1]
+        assert "--run-limit" in out
+        assert "--checkpoint-every" in out
+        assert ("--time-budget" in out) == (command in ("search", "train"))

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tuning.commands import _options
+from tuning.commands import _limits, _options
 
 if TYPE_CHECKING:
     from tuning.confirmation_report import Report
+    from tuning.limits import Limits
 
 _GUARANTEED = """\
 What holds: with {sure} confidence the best of the shortlist is among those not told apart (normal
@@ -29,6 +30,7 @@ numbers are too good, as they chose it."""
     "--again", is_flag=True, help="Confirm once more; the test set is opened again, and counted."
 )
 @_options.worker_options
+@_limits.run_limits
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON value.")
 def command(
     study: str | None,
@@ -36,6 +38,7 @@ def command(
     again: bool,
     workers: int | None,
     executor: str,
+    limits: "Limits",
     as_json: bool,
     **rules: object,
 ) -> None:
@@ -61,6 +64,7 @@ def command(
             again=again,
             workers=workers,
             executor=executor,
+            limits=limits,
             watch=watch,
         )
     report = confirmation_report.report(found)

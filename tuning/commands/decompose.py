@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from kerascnn.checks import SCHEMES
-from tuning.commands import _options
+from tuning.commands import _limits, _options
 
 if TYPE_CHECKING:
     from tuning.crossed import Estimate
     from tuning.decomposition_report import Report, Row
+    from tuning.limits import Limits
 
 _LOSSES = {
     "zero_one": "0-1 loss (share of errors; Kohavi-Wolpert)",
@@ -65,6 +66,7 @@ _LOW = {2: "8.5", 3: "3.4", 4: "2", 5: "1.1"}
 )
 @click.option("--preset", help="A published variant, such as vgg16; see `list`.")
 @_options.unranked_options
+@_limits.run_limits
 def command(
     family: str,
     dataset: str | None,
@@ -73,6 +75,7 @@ def command(
     seeds: int,
     workers: int | None,
     executor: str,
+    limits: "Limits",
     image_size: int | None,
     as_json: bool,
     **options: object,
@@ -100,7 +103,13 @@ def command(
     _start.introduce(study)
     with _start.explaining_a_stop(study), _progress.watching("") as watch:
         report = launch.run_decomposition(
-            study, points, seeds=seeds, workers=workers, executor=executor, watch=watch
+            study,
+            points,
+            seeds=seeds,
+            workers=workers,
+            executor=executor,
+            limits=limits,
+            watch=watch,
         )
     if as_json:
         click.echo(json.dumps(report.to_json()))

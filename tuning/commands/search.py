@@ -1,9 +1,14 @@
 """Searches the settings of a family, every configuration with several seeds."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from kerascnn import registry
-from tuning.commands import _options
+from tuning.commands import _limits, _options
+
+if TYPE_CHECKING:
+    from tuning.limits import Limits
 
 
 @click.command(epilog="The same command continues its study; --trials and --seeds may be raised.")
@@ -37,6 +42,7 @@ from tuning.commands import _options
 )
 @_options.run_options
 @_options.rule_options
+@_limits.all_limits
 def command(
     family: str | None,
     dataset: str | None,
@@ -46,6 +52,7 @@ def command(
     seeds: int,
     workers: int | None,
     executor: str,
+    limits: "Limits",
     image_size: int | None,
     as_json: bool,
     objective: str,
@@ -61,7 +68,7 @@ def command(
     """
     backend = _options.ask_without_a_backend(executor, backend)
     from tuning import launch, plan
-    from tuning.commands import _board, _progress, _start
+    from tuning.commands import _progress, _start
 
     family, dataset = _options.family_and_dataset(family, dataset)
     study = plan.new_search(
@@ -82,10 +89,16 @@ def command(
     _start.introduce(study)
     with _start.explaining_a_stop(study), _progress.watching(objective) as watch:
         done = launch.run(
-            study, trials=trials, seeds=seeds, workers=workers, executor=executor, watch=watch
+            study,
+            trials=trials,
+            seeds=seeds,
+            workers=workers,
+            executor=executor,
+            limits=limits,
+            watch=watch,
         )
     if done.exhausted:
         click.echo("The space is exhausted: every point in it was tried.", err=True)
     if reasons := done.infeasible:
         click.echo(f"{len(reasons)} points could not be built. The last: {reasons[-1]}", err=True)
-    _board.present(study, as_json=as_json)
+    _limits.present(study, limits, done.unfinished, as_json=as_json)

@@ -1,8 +1,13 @@
 """Trains one configuration with several seeds."""
 
+from typing import TYPE_CHECKING
+
 import click
 
-from tuning.commands import _options
+from tuning.commands import _limits, _options
+
+if TYPE_CHECKING:
+    from tuning.limits import Limits
 
 
 @click.command(epilog="Several such commands with one --study gather in one leaderboard.")
@@ -19,6 +24,7 @@ from tuning.commands import _options
     "all that is not test. For the table of a paper.",
 )
 @_options.run_options
+@_limits.all_limits
 def command(
     family: str,
     dataset: str | None,
@@ -26,6 +32,7 @@ def command(
     seeds: int,
     workers: int | None,
     executor: str,
+    limits: "Limits",
     image_size: int | None,
     as_json: bool,
     objective: str,
@@ -39,7 +46,7 @@ def command(
     --patience, the one it went back to; or of the test set with --test.
     """
     from tuning import launch, plan
-    from tuning.commands import _board, _progress, _start
+    from tuning.commands import _progress, _start
 
     study, points = plan.new_training(
         family,
@@ -55,7 +62,13 @@ def command(
     )
     _start.introduce(study)
     with _start.explaining_a_stop(study), _progress.watching(study.spec.objective) as watch:
-        launch.run(
-            study, seeds=seeds, points=points, workers=workers, executor=executor, watch=watch
+        done = launch.run(
+            study,
+            seeds=seeds,
+            points=points,
+            workers=workers,
+            executor=executor,
+            limits=limits,
+            watch=watch,
         )
-    _board.present(study, as_json=as_json)
+    _limits.present(study, limits, done.unfinished, as_json=as_json)
