@@ -8,6 +8,7 @@ from typing import Any
 
 from kerascnn import checkpoint, host, registry, trainers
 from kerascnn.checkpoint import Checkpoint
+from kerascnn.costs import Costs
 from kerascnn.record import RunRecord, write_file
 from kerascnn.spec import RunSpec, value_of
 
@@ -49,7 +50,8 @@ class Attempt:
 
     Attributes:
         record: The outcome, once there is one.
-        parameters, scored_epoch: What the record will say of them.
+        costs: What its network costs; nothing before it is measured.
+        scored_epoch: What the record will say of it.
     """
 
     def __init__(
@@ -67,7 +69,7 @@ class Attempt:
         self.record = outbox(folder, spec)
         self.dir = run_dir(folder, spec)
         self.trainer = trainer
-        self.parameters = 0
+        self.costs = Costs()
         self.scored_epoch = 0
         self._shown = {name: value_of(spec, name) for name in varied}
         self._names = loggers
@@ -138,7 +140,8 @@ class Attempt:
             restored=0 if self.scored_epoch == self._epoch else self.scored_epoch,
             history=self._history,
             seconds=time.perf_counter() - self._start,
-            parameters=self.parameters,
+            parameters=self.costs.parameters,
+            multiply_accumulates=self.costs.multiply_accumulates,
             host=about,
             **fields,
         )

@@ -25,7 +25,8 @@ class RunRecord:
 
     Attributes:
         spec: What was run.
-        status: "finished"; "failed"; or "infeasible": the network cannot be built at this size.
+        status: "finished"; "failed"; or "infeasible": the network cannot be built at this size,
+            or costs more than it may.
         epoch: Epochs trained.
         restored: The epoch whose weights were scored and kept, where `RunSpec.patience` went
             back to one before the last; else 0.
@@ -33,6 +34,7 @@ class RunRecord:
         history: One value per epoch by name ("accuracy/train"); None where it was not finite.
         seconds: Wall time of the run; building and compiling count in the first of a batch.
         parameters: Weights and statistics, trainable and not, as `Model.count_params()` counts.
+        multiply_accumulates: Of the forward pass of one image; see `costs.py`.
         error: The traceback of a failed run, the reason of an infeasible one, else "".
         trial: Which ask of the oracle this run belongs to; None outside a study.
         point: What the oracle asked for; empty outside a search.
@@ -47,6 +49,7 @@ class RunRecord:
     history: Mapping[str, Sequence[float | None]] = dataclasses.field(default_factory=dict)
     seconds: float = 0.0
     parameters: int = 0
+    multiply_accumulates: int = 0
     error: str = ""
     trial: int | None = None
     point: Mapping[str, Value] = dataclasses.field(default_factory=dict)

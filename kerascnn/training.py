@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from kerascnn import datasets, metrics, precision, quiet, registry, trainers
+from kerascnn import costs, datasets, metrics, precision, quiet, registry, trainers
 from kerascnn.attempt import Attempt
 from kerascnn.attempt import outbox as outbox
 from kerascnn.attempt import run_dir as run_dir
@@ -41,6 +41,7 @@ def run(
     varied: Sequence[str] = (),
     checkpoint_every: float = 60.0,
     run_limit: float | None = None,
+    ceilings: costs.Ceilings = costs.NONE,
 ) -> list[RunRecord]:
     """Trains `specs`: one configuration but for the seed and numbers such as the learning rate.
 
@@ -59,6 +60,7 @@ def run(
         checkpoint_every: Seconds of training between two checkpoints, above 0.
         run_limit: Seconds a run may take in all, above 0; it has failed if it takes longer. None:
             no limit.
+        ceilings: What the network may cost; one above them is infeasible, and not trained.
 
     Returns:
         One record a spec, in their order.
@@ -77,7 +79,7 @@ def run(
     ]
     while pending := [run for run in runs if run.record is None]:
         try:
-            _train(pending, trainer)
+            _train(pending, trainer, ceilings)
             _end(pending, status="failed", error="It was given up before its last epoch.")
         except _InfeasibleError as error:
             _end(pending, status="infeasible", error=str(error))
@@ -90,20 +92,22 @@ def run(
     return [run.record for run in runs if run.record is not None]
 
 
-def choose(specs: Sequence[RunSpec], *, trainer: str) -> dict[str, Any]:
+def choose(specs: Sequence[RunSpec], *, trainer: str, ceilings: costs.Ceilings) -> dict[str, Any]:
     """Returns how a trainer that has forms computes `specs` fastest here; see `trainers.choose`.
 
     Returns:
-        What a study keeps of it; {} if the network cannot be built: training will say why.
+        What a study keeps of it; {} if the network is infeasible: training will say why.
     """
     try:
-        return trainers.choose(trainer, *_ready(specs[0]), specs)
+        build, data = _ready(specs[0])
+        over = ceilings.reason(costs.measure(build, specs[0]))
+        return {} if over else trainers.choose(trainer, build, data, specs)
     except _InfeasibleError:
         return {}
 
 
 class _InfeasibleError(Exception):
-    """The network cannot be built for these images."""
+    """The network cannot be built for these images, or costs more than it may."""
 
 
 def _end(runs: Sequence[Attempt], **fields: Any) -> None:
@@ -112,10 +116,15 @@ def _end(runs: Sequence[Attempt], **fields: Any) -> None:
             run.end(**fields)
 
 
-def _train(runs: Sequence[Attempt], trainer: str) -> None:
+def _train(runs: Sequence[Attempt], trainer: str, ceilings: costs.Ceilings) -> None:
     build, data = _ready(runs[0].spec)
     specs = [each.spec for each in runs]
     runs[0].begin()
+    found = costs.measure(build, specs[0])
+    for each in runs:
+        each.costs = found
+    if reason := ceilings.reason(found):
+        raise _InfeasibleError(reason)
     if (form := trainers.choose(trainer, build, data, specs).get("form")) is not None:
         for each in runs:
             each.trainer = trainer = f"{trainers.named(trainer)[0]}:{form}"
@@ -124,7 +133,6 @@ def _train(runs: Sequence[Attempt], trainer: str) -> None:
         runs[i].epoch(epoch, values)
 
     def on_end(i: int, model: Any, predict: Any, epoch: int) -> None:
-        runs[i].parameters = model.count_params()
         runs[i].scored_epoch = epoch
         _finish(runs[i], data, model, predict)
 

@@ -23,7 +23,7 @@ LAYERS = [
     },
     {"kerascnn.checks"},
     {"kerascnn.spec"},
-    {"kerascnn.record", "kerascnn.metrics", "kerascnn.precision"},
+    {"kerascnn.record", "kerascnn.metrics", "kerascnn.precision", "kerascnn.costs"},
     {"kerascnn.events", "kerascnn.checkpoint"},
     {"kerascnn.models", "kerascnn.datasets", "kerascnn.loggers", "kerascnn.exporters"},
     {"kerascnn.trainers"},

@@ -1,8 +1,10 @@
 """Runs what a user asks for: the door for the command line and for Python."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from kerascnn import training
 from kerascnn.spec import Value
 from tuning import begin, pools
 from tuning.limits import UNLIMITED, Limits
@@ -136,7 +138,7 @@ def run(
     ):
         first = spec.contenders[0]
         point = points[0] if points else spec.point(first, first.defaults())
-        pools.settle(begun, pool, point, seeds or spec.seeds)
+        pools.settle(begun, pool, point, seeds or spec.seeds, at_once)
         started = Search(
             begun,
             pool,
@@ -144,6 +146,7 @@ def run(
             trials=trials or 0,
             seeds=seeds or 0,
             points=points,
+            run=functools.partial(training.run, ceilings=pools.ceilings_of(spec, at_once)),
             limits=limits,
             spent=spent,
             watch=watch,
@@ -264,7 +267,7 @@ def run_decomposition(
         pools.leaving_nothing_impossible(begun),
         pools.pool(spec, executor, workers, calls) as (pool, at_once),
     ):
-        pools.settle(begun, pool, points[0], seeds)
+        pools.settle(begun, pool, points[0], seeds, at_once)
         Decomposition(
             begun,
             pool,

@@ -26,6 +26,8 @@ def new_search(
     fixed: Mapping[str, Value] | None = None,
     vary: Mapping[str, spaces.Domain | str] | None = None,
     rules: Mapping[str, Any] | None = None,
+    max_params: int = 0,
+    max_macs: int = 0,
     workers: int | None = None,
     threads: int | None = None,
     executor: str = "processes",
@@ -44,6 +46,8 @@ def new_search(
         objective: The metric that ranks: "val_accuracy", or "accuracy" for short.
         fixed: Settings that are not searched, by name.
         vary: Domains that replace or join the family's space: "8:64:8", "1e-4:1e-1:log", "a,b".
+        max_params: Points whose network has more parameters are infeasible; 0: none is.
+        max_macs: The same for multiply-accumulates of one image's forward pass.
         rules: What `confirm` is to go by, by name (see `Rules`); None: as usual.
         workers: See `launch.search`; a new study looks ahead as far as they need.
         threads: CPU threads of each run; None: 1.
@@ -67,6 +71,8 @@ def new_search(
         "trials": trials,
         "seeds": seeds,
         "rules": Rules().replaced(rules or {}),
+        "max_params": max_params,
+        "max_macs": max_macs,
         "lookahead": 2 * max(2, workers or executors.cores()),
     }
     rest = list(zip(families[1:], found[1:], strict=True))

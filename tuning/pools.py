@@ -5,7 +5,8 @@ import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 
-from kerascnn import registry, training
+from kerascnn import memory, registry, training
+from kerascnn.costs import Ceilings
 from kerascnn.spec import Value
 from tuning import executors
 from tuning.search import ImpossibleError
@@ -40,7 +41,24 @@ def leaving_nothing_impossible(begun: Study) -> Iterator[None]:
         raise
 
 
-def settle(begun: Study, pool: Executor, point: Mapping[str, Value], seeds: int) -> None:
+def ceilings_of(spec: SearchSpec, at_once: int) -> Ceilings:
+    """Returns what a network may cost: what the study says, and the memory there is here.
+
+    Args:
+        spec: The study's.
+        at_once: How many workers share the memory.
+    """
+    return Ceilings(
+        parameters=spec.max_params,
+        multiply_accumulates=spec.max_macs,
+        memory=memory.total() // at_once,
+        workers=at_once,
+    )
+
+
+def settle(
+    begun: Study, pool: Executor, point: Mapping[str, Value], seeds: int, at_once: int
+) -> None:
     """Times the forms of the trainer, if it has several, before anything is trained.
 
     The choice is the study's for good: a study that is resumed goes on with the same numbers.
@@ -50,6 +68,7 @@ def settle(begun: Study, pool: Executor, point: Mapping[str, Value], seeds: int)
         pool: Where its runs are trained.
         point: What it tries first.
         seeds: Runs of it, on each of the training sets.
+        at_once: How many calls `pool` runs at once.
     """
     spec = begun.spec
     if not registry.constant("kerascnn.trainers", spec.trainer, "FORMS", ()):
@@ -65,7 +84,10 @@ def settle(begun: Study, pool: Executor, point: Mapping[str, Value], seeds: int)
             for repeat in range(seeds)
         ]
         try:
-            chosen = pool.submit(training.choose, specs, trainer=spec.trainer).result()
+            future = pool.submit(
+                training.choose, specs, trainer=spec.trainer, ceilings=ceilings_of(spec, at_once)
+            )
+            chosen = future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

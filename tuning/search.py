@@ -65,6 +65,7 @@ class Search:
     ) -> None:
         self._study = study
         self._spec = study.spec
+        self._contenders = len(study.spec.contenders)
         self._workers = workers
         self._ahead = 2 * workers
         self._wanted = {"trials": trials, "seeds": seeds}
@@ -250,10 +251,16 @@ class Search:
         self._first.add(record)
 
     def _refuse_the_impossible(self, trial: Trial) -> None:
-        """What the user set cannot be built: that is no point to skip."""
-        given = self._asking is None or trial.number < len(self._spec.contenders)
-        if trial.seeds and trial.infeasible and given:
-            raise ImpossibleError(f"The network cannot be built: {trial.runs[0].error}")
+        """What the user set cannot be built: that is no point to skip.
+
+        A baseline that can be, and costs more than a network may, is one.
+        """
+        if not (trial.seeds and trial.infeasible):
+            return
+        ended = trial.runs[0]
+        if self._asking is None or (trial.number < self._contenders and not ended.parameters):
+            what = "is infeasible" if ended.parameters else "cannot be built"
+            raise ImpossibleError(f"The network {what}: {ended.error}")
 
     def _take(self, record: RunRecord) -> None:
         if record.trial is None or record.spec.phase != self._spec.phase:

@@ -71,6 +71,8 @@ class SearchSpec:
             workers never wait for it: trial n is asked from the scores of the trials before
             n - lookahead, whoever ends first. Written once, from the workers there were.
         rules: What `confirm` will go by.
+        max_params: Parameters a network of a search may have; 0: as many as it likes.
+        max_macs: Multiply-accumulates an image it may take; 0: as many as it likes.
         subsets: "disjoint:4": how many training sets a decomposition crosses with the seeds, and
             how they are drawn; "": it is none.
     """
@@ -88,14 +90,17 @@ class SearchSpec:
     seeds: int = 3
     lookahead: int = 4
     rules: Rules = dataclasses.field(default_factory=Rules)
+    max_params: int = 0
+    max_macs: int = 0
     subsets: str = ""
 
     def __post_init__(self) -> None:
         for name in ("trials", "seeds", "threads"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name} >= 1` must hold. Received: {getattr(self, name)}")
-        if self.seed < 0:
-            raise ValueError(f"`seed >= 0` must hold. Received: {self.seed}")
+        for name in ("seed", "max_params", "max_macs"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"`{name} >= 0` must hold. Received: {getattr(self, name)}")
         known = [f"val_{name}" for name in metrics.DIRECTIONS]
         if not self.oracle:
             known += [f"test_{name}" for name in metrics.DIRECTIONS]

@@ -194,8 +194,9 @@ class Trials:
         fixed = [f"{name}={value}" for name, value in self._spec.base.hyperparameters.items()]
         shared = f" all have {', '.join(alike)}." if alike else " they share no searched value."
         given = f" Fixed: {', '.join(fixed)}." if fixed else ""
-        reason = next(iter(last[-1].runs.values())).error
-        return f"{count} points in a row cannot be built:{shared}{given} The last: {reason}"
+        ended = [next(iter(trial.runs.values())) for trial in last]
+        what = "are infeasible" if any(run.parameters for run in ended) else "cannot be built"
+        return f"{count} points in a row {what}:{shared}{given} The last: {ended[-1].error}"
 
     def ranked(self) -> list[Trial]:
         """Returns the complete trials that have a score: the longest first, then the best.

@@ -40,6 +40,16 @@ if TYPE_CHECKING:
     metavar="NAME=DOMAIN",
     help="Search a setting: filters=8:64:8, learning_rate=1e-4:1e-1:log, pooling=max,average.",
 )
+@click.option(
+    "--max-params",
+    type=click.IntRange(1),
+    help="Leave out networks of more parameters.",
+)
+@click.option(
+    "--max-macs",
+    type=click.IntRange(1),
+    help="Leave out networks of more multiply-accumulates in the forward pass of an image.",
+)
 @_options.run_options
 @_options.rule_options
 @_limits.all_limits
@@ -57,6 +67,8 @@ def command(
     as_json: bool,
     objective: str,
     backend: str | None,
+    max_params: int | None,
+    max_macs: int | None,
     **options: object,
 ) -> None:
     """Search the settings of FAMILY on DATASET.
@@ -83,6 +95,8 @@ def command(
         image_size=image_size or 0,
         objective=objective,
         backend=backend,
+        max_params=max_params or 0,
+        max_macs=max_macs or 0,
         rules={name: options.pop(name) for name in _options.RULES},
         **options,  # type: ignore[arg-type]
     )
@@ -100,5 +114,6 @@ def command(
     if done.exhausted:
         click.echo("The space is exhausted: every point in it was tried.", err=True)
     if reasons := done.infeasible:
-        click.echo(f"{len(reasons)} points could not be built. The last: {reasons[-1]}", err=True)
+        count = "1 point is" if len(reasons) == 1 else f"{len(reasons)} points are"
+        click.echo(f"{count} infeasible and not counted. The last: {reasons[-1]}", err=True)
     _limits.present(study, limits, done.unfinished, as_json=as_json)
