@@ -46,7 +46,7 @@ LAYERS = [
     {"tuning.spread"},
     {"tuning.summary", "tuning.trials", "tuning.begin", "tuning.gathered"},
     {"tuning.asking", "tuning.plan", "tuning.dispatch"},
-    {"tuning.limits"},
+    {"tuning.limits", "tuning.enqueued"},
     {"tuning.search", "tuning.rows", "tuning.rounds"},
     {"tuning.comparison", "tuning.exporting", "tuning.pools"},
     {"tuning.shortlisting", "tuning.from_keras_tuner", "tuning.into_keras_tuner"},

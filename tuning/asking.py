@@ -26,10 +26,21 @@ class Circumstances:
     Attributes:
         told: How many trials, from the first, the oracle knew the scores of.
         new: Whether a point never tried was wanted too.
+        given: Whether the point is the user's own and no oracle was asked.
     """
 
     told: int
     new: bool
+    given: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns what an ask of the log says of it."""
+        fields = dataclasses.asdict(self)
+        return fields if self.given else {k: v for k, v in fields.items() if k != "given"}
+
+    @classmethod
+    def from_json(cls, line: Mapping[str, Any]) -> "Circumstances":
+        return cls(line["told"], line["new"], line.get("given", False))
 
 
 class Asking:
@@ -59,6 +70,16 @@ class Asking:
     def asked(self, circumstances: Circumstances) -> None:
         """Takes note of the next ask: this one's answer, or one in the log."""
         self._asked.append(circumstances)
+
+    def given(self) -> Circumstances:
+        """Returns the circumstances of a point of the user's own: no score chose it."""
+        last = self._asked[-1].told if self._asked else 0
+        return Circumstances(max(last, self._told), new=True, given=True)
+
+    def adopt(self, number: int) -> None:
+        """Has the oracle, if it is made already, take the trial that was entered as given."""
+        if "_oracles" in vars(self):
+            self._replay(number, self._asked[number])
 
     def tell(self, trial: Trial, scores: Sequence[float]) -> None:
         """Takes the scores of a trial whose planned runs have ended; none: it failed.
@@ -134,8 +155,12 @@ class Asking:
         point = self._trials[number].point
         contender = self._spec.contender(point)
         oracle = self._oracle_of(number)
-        if number < len(self._spec.contenders) or not oracle.asks_again:
-            oracle.adopt(number, {name: point[name] for name in contender.space})
+        given = number < len(self._spec.contenders) or circumstances.given
+        if given or not oracle.asks_again:
+            # With a setting beside the space it is no point of it, which oracles tell by its names.
+            beside = {*point} - {*contender.space, "family"}
+            names = () if beside else contender.space
+            oracle.adopt(number, {name: point[name] for name in names})
             return
         ask = self._ask(contender, number, new=circumstances.new)
         asked = (point, self._trials[number].parent)

@@ -47,6 +47,11 @@ class Limits:
         budget = float("inf") if self.time_budget is None else self.time_budget
         return lambda: time.monotonic() - start >= budget
 
+    def spend(self, log: RunLog, unfinished: int) -> None:
+        """Says in a log, open for writing, that the time budget is spent, and what is left."""
+        spent = {"name": "budget_spent", "seconds": self.time_budget, "unfinished": unfinished}
+        log.append("event", spent)
+
     def declare(self, log: RunLog) -> None:
         """Says in a log, open for writing, which limit its next runs have, if it is another.
 

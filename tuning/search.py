@@ -81,6 +81,7 @@ class Search:
             study, executor, run=limits.bound(run), missing=_missing, record=self._record
         )
         self._declared: list[dict[str, Any]] = []  # Events
+        self._enqueued: list[Mapping[str, Value]] = []
         self._first = FirstRuns(max(2, workers))
         self.exhausted = False
         self.unfinished: int | None = None
@@ -119,12 +120,14 @@ class Search:
                 asked: dict[str, Any] = {
                     name: line.get(name) for name in ("point", "epochs", "seeds", "parent")
                 }
-                self._enter(Ask(**asked), Circumstances(line["told"], line["new"]))
+                self._enter(Ask(**asked), Circumstances.from_json(line))
             elif line["kind"] == "run":
                 fields = {name: value for name, value in line.items() if name != "kind"}
                 self._take(RunRecord.from_json(fields))
             elif line["kind"] == "event" and line["name"] == "extended":
                 self._trials.trials, self._trials.seeds = line["trials"], line["seeds"]
+            elif line["kind"] == "event" and line["name"] == "enqueued":
+                self._enqueued.append(line["point"])
             elif line["kind"] == "event" and line["name"] == "test_declared":
                 self._declared.append({k: v for k, v in line.items() if k != "kind"})
 
@@ -169,15 +172,25 @@ class Search:
         progress = self._trials.progress()
         to_begin = len(self._points) * (self._wanted["seeds"] or self._spec.seeds)
         self.unfinished = progress.planned - progress.ended + to_begin
-        seconds = self._limits.time_budget
-        event = {"name": "budget_spent", "seconds": seconds, "unfinished": self.unfinished}
-        self._study.log.append("event", event)
+        self._limits.spend(self._study.log, self.unfinished)
 
     def _next(self) -> Trial | None:
         if self._asking is None:
             return self._next_given()
+        if (point := self._next_enqueued()) is not None:
+            trial = self._begin(Ask(point=point), self._asking.given())
+            self._asking.adopt(trial.number)
+            return trial
         found = self._next_asked(self._asking)
         return None if found is None else self._begin(*found)
+
+    def _next_enqueued(self) -> Mapping[str, Value] | None:
+        """Returns the user's own point whose turn it is: after the baselines, whoever is asked."""
+        while self._enqueued and len(self._trials) >= self._contenders:
+            point = self._enqueued.pop(0)
+            if self._trials.find(point) is None:
+                return point
+        return None
 
     def _next_given(self) -> Trial | None:
         if not self._points:
@@ -199,7 +212,7 @@ class Search:
             self._declared.append(event)
 
     def _begin(self, ask: Ask, circumstances: Circumstances) -> Trial:
-        fields = {**dataclasses.asdict(ask), **dataclasses.asdict(circumstances)}
+        fields = {**dataclasses.asdict(ask), **circumstances.to_json()}
         self._study.log.append("ask", {"trial": len(self._trials), **fields})
         return self._enter(ask, circumstances)
 
@@ -229,7 +242,7 @@ class Search:
         """Into how many calls a trial's seeds go, so that no worker idles at start or end."""
         if self._asking is None:
             return max(1, self._workers // (1 + len(self._points)))
-        to_come = self._trials.trials - self._trials.feasible
+        to_come = max(0, self._trials.trials - self._trials.feasible)
         return self._workers if not trial.number else max(1, self._workers // (1 + to_come))
 
     # What came of it.

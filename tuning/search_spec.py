@@ -151,14 +151,17 @@ class SearchSpec:
         return dataclasses.replace(self, base=bases[0], others=changed)
 
     def varied(self, point: Mapping[str, Value]) -> tuple[str, ...]:
-        """Returns the names of the settings that are searched; none where points are given.
+        """Returns the names of the settings that are searched, and of what a user's own point
+        sets besides; none where points are given.
 
         Args:
             point: What was asked for.
         """
         if not self.oracle:
             return ()
-        return (*(("family",) if self.others else ()), *self.contender(point).space)
+        space = self.contender(point).space
+        beside = (name for name in point if name not in space and name != "family")
+        return (*(("family",) if self.others else ()), *space, *beside)
 
     def contender(self, point: Mapping[str, Value]) -> Contender:
         """Returns the family that a point belongs to."""

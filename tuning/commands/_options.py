@@ -3,7 +3,7 @@
 import functools
 import importlib.util
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -221,6 +221,12 @@ def named(study: "Study") -> str:
 def read_settings(texts: tuple[str, ...]) -> dict[str, Value]:
     """Reads `--set` options: "filters=32"."""
     return {name: space.scalar(value) for name, value in _pairs("--set", texts).items()}
+
+
+def read_point(texts: Iterable[str]) -> dict[str, Value]:
+    """Reads the settings of a point: "filters=32"."""
+    pairs = _pairs("A point", tuple(texts))
+    return {name: space.scalar(value) for name, value in pairs.items()}
 
 
 def read_domains(texts: tuple[str, ...]) -> Mapping[str, str]:
