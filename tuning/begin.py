@@ -68,7 +68,7 @@ def prepare(
         return RunSpec(
             family=_own_path(family),
             code=registry.code_hash("kerascnn.models", family),
-            dataset=_data_path(dataset),
+            dataset=data_path(dataset),
             image_size=image_size,
             split_seed=seed,
             skip_bad=skip_bad,
@@ -122,9 +122,22 @@ def _begin(spec: SearchSpec, data: Any, threads: int | None, name: str | None) -
     folder = study.folder_of(study.default_name(spec, threads) if name is None else name)
     if threads is None and (folder / "study.json").exists():
         spec = dataclasses.replace(spec, threads=Study(folder).spec.threads)
+    return begin_on(spec, data, folder, {})
+
+
+def begin_on(spec: SearchSpec, data: Any, folder: Path, about: Mapping[str, Any]) -> Study:
+    """Begins, or opens, the study that `spec` is in a folder.
+
+    Args:
+        spec: What it is, the data's fingerprint included.
+        data: Its data.
+        folder: Where it lies.
+        about: What `study.json` says besides, if it is new.
+    """
+    asked = [each.base for each in spec.contenders]
     if not spec.oracle:  # Each command's point carries all of its settings.
         spec = dataclasses.replace(spec, base=_data_alone(asked[0]), space={}, others=())
-    begun = study.create(folder, spec, _about(data))
+    begun = study.create(folder, spec, {**_about(data), **about})
     for base in asked:
         if base.code and base.family.endswith(".py"):
             source = registry.source_file("kerascnn.models", base.family)
@@ -164,7 +177,8 @@ def _own_path(family: str) -> str:
     return str(Path(family).resolve()) if family.endswith(".py") else family
 
 
-def _data_path(dataset: str) -> str:
+def data_path(dataset: str) -> str:
+    """Makes the path of the user's own data absolute; an entry's name stays."""
     if dataset in registry.names("kerascnn.datasets") or not Path(dataset).exists():
         return dataset
     return str(Path(dataset).resolve())

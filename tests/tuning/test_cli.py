@@ -80,6 +80,13 @@ SMALL = ("--executor", "serial", "--epochs", "1", "--set", "train_size=100")
         (["search", "--max-params", "0"], "Invalid value for '--max-params': 0"),
         (["search", "--max-macs", "1e6"], "Invalid value for '--max-macs': '1e6'"),
         (["train", "mlp", "--max-params", "5"], "No such option '--max-params'"),
+        (["search", "--like", "gone"], "No study at gone: it has no study.json"),
+        (["search", "--after", "gone"], "No study 'gone': there is none under"),
+        (["search", "--after", "gone:0"], "--after takes STUDY:N with N above 0"),
+        (["enqueue", "filters=3"], "No study under .*runs. Start one with: search"),
+        (["enqueue", "a", "b", "filters=3"], "One STUDY, then NAME=VALUE. Received: a b"),
+        (["enqueue", "=3"], "A point takes NAME=VALUE. Received: '=3'"),
+        (["enqueue", "filters=1", "filters=2"], "A point names 'filters' twice"),
         (["search", "--objective", "val_acc"], "No 'val_acc' in objectives. .*'val_accuracy'?"),
         (["search", "--objective", "test_accuracy"], "A search sees the validation part only"),
         (["search", "--group-by", "("], "--group-by '\\(' must be a regular expression"),
@@ -305,3 +312,38 @@ def test_a_command_that_trains_takes_limits_of_runs(main: Main) -> None:
         assert "--run-limit" in out
         assert "--checkpoint-every" in out
         assert ("--time-budget" in out) == (command in ("search", "train"))
+
+
+def test_a_point_of_ones_own_is_tried_by_the_studys_own_command(main: Main) -> None:
+    arguments = ("search", "mlp", "synthetic", "--trials=2", "--seeds=1", "--study=s", *SMALL)
+    main(*arguments, "--time-budget", "0.001s")
+    code, out, err = main("enqueue", "dense=48", "depth=1")
+    assert code == 0, err
+    assert "Study runs/s" in err
+    assert out.startswith("In line: depth=1 dense=48 ")
+    assert "\nThe study's own command tries it: kerascnn" in out
+    assert "--time-budget" not in out
+    for arguments_, message in (
+        (("s", "dense=48", "depth=1"), "This configuration waits in line already in runs/s."),
+        (("s", "dens=48"), "No 'dens' in the settings of mlp"),
+        (("s", "dense=x"), "`dense` must be of type int. Received: 'x'"),
+        (("s",), "A point needs a setting: NAME=VALUE, such as filters=32."),
+        (("s", "family=cnn", "dense=48"), "No 'cnn' in the families of runs/s"),
+        (("s", "epochs=5"), "All configurations of runs/s are trained for 1 epochs"),
+        (("nope", "dense=48"), "No 'nope' in studies under ./runs"),
+    ):
+        code, out, err = main("enqueue", *arguments_)
+        assert (code, out) == (2, "")
+        assert message in err.splitlines()[-1]
+        assert len(err.splitlines()) == 1
+    with study.find("s").log:
+        code, _, err = main("enqueue", "s", "dense=40")
+    assert code == 2
+    assert "Another process is writing the study runs/s" in err
+    code, out, err = main(*arguments)
+    assert code == 0, err
+    assert {record.point["dense"] for record in study.find("s").log} >= {48}
+    code, _, err = main("enqueue", "s", "dense=48", "depth=1")
+    assert (code, err) == (2, "Error: This configuration is trial 1 already in runs/s.\n")
+    main("train", "mlp", "synthetic", "--study", "t", *SMALL)
+    assert "runs/t is no search" in main("enqueue", "t", "dense=48")[2]

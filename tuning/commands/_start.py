@@ -2,7 +2,7 @@
 
 import contextlib
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import click
 
@@ -30,7 +30,7 @@ def introduce(study: Study) -> None:
         click.echo(note, err=True)
     if ended:
         click.echo(f"{_runs(ended)} there already; going on from there.", err=True)
-        for changed in _other_versions(study):
+        for changed in other_versions(study.about.get("versions", {})):
             click.echo(changed, err=True)
 
 
@@ -58,9 +58,8 @@ def _runs(count: int) -> str:
     return "1 run is" if count == 1 else f"{count} runs are"
 
 
-def _other_versions(study: Study) -> list[str]:
-    """Returns a sentence for each package of another version than the study was begun with."""
-    before = study.about.get("versions", {})
+def other_versions(before: Mapping[str, str]) -> list[str]:
+    """Returns a sentence for each package of another version than a study was begun with."""
     now = host.versions(*before)
     return [
         f"The study was begun with {name} {before[name] or 'not installed'}, this is "

@@ -1,5 +1,7 @@
 """Puts a point of the user's own in line."""
 
+import re
+
 import click
 
 from tuning.commands import _options
@@ -34,6 +36,7 @@ def command(arguments: tuple[str, ...]) -> None:
 
 
 def _own_command(about: dict[str, str]) -> str:
-    """Returns what began a study, as the user calls the command line now."""
+    """Returns what began a study, as the user calls the command line now, without its budget."""
     words = about.get("command", "").partition(" ")[2]
+    words = re.sub(r" --time-budget[ =]\S+", "", words)
     return f"{_options.program()} {words or 'search'}"

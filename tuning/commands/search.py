@@ -1,14 +1,16 @@
 """Searches the settings of a family, every configuration with several seeds."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kerascnn import registry
-from tuning.commands import _limits, _options
+from tuning.commands import _like, _limits, _options
 
 if TYPE_CHECKING:
     from tuning.limits import Limits
+    from tuning.study import Study
 
 
 @click.command(epilog="The same command continues its study; --trials and --seeds may be raised.")
@@ -50,26 +52,34 @@ if TYPE_CHECKING:
     type=click.IntRange(1),
     help="Leave out networks of more multiply-accumulates in the forward pass of an image.",
 )
+@click.option(
+    "--like",
+    metavar="STUDY",
+    help="Repeat a study, a colleague's for one, from its folder or its study.json alone, on the "
+    "data it names or on DATASET.",
+)
+@click.option(
+    "--after",
+    metavar="STUDY[:N]",
+    help="Try first what an older study found best: the N (3) leading configurations that lie in "
+    "this space.",
+)
 @_options.run_options
 @_options.rule_options
 @_limits.all_limits
 def command(
     family: str | None,
     dataset: str | None,
-    fixed: tuple[str, ...],
-    vary: tuple[str, ...],
+    like: str | None,
+    after: str | None,
     trials: int,
     seeds: int,
     workers: int | None,
     executor: str,
     limits: "Limits",
-    image_size: int | None,
-    as_json: bool,
-    objective: str,
     backend: str | None,
-    max_params: int | None,
-    max_macs: int | None,
-    **options: object,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Search the settings of FAMILY on DATASET.
 
@@ -79,29 +89,21 @@ def command(
     the DATASET. Left out: cnn on digits.
     """
     backend = _options.ask_without_a_backend(executor, backend)
-    from tuning import launch, plan
+    from tuning import launch
     from tuning.commands import _progress, _start
 
-    family, dataset = _options.family_and_dataset(family, dataset)
-    study = plan.new_search(
-        family,
-        dataset,
-        trials=trials,
-        seeds=seeds,
-        workers=workers,
-        fixed=_options.read_settings(fixed),
-        vary=_options.read_domains(vary),
-        executor=executor,
-        image_size=image_size or 0,
-        objective=objective,
-        backend=backend,
-        max_params=max_params or 0,
-        max_macs=max_macs or 0,
-        rules={name: options.pop(name) for name in _options.RULES},
-        **options,  # type: ignore[arg-type]
-    )
+    seeding = _seeding(after)
+    if like is not None:
+        study = _like.repeated(like, family, dataset, options["name"])
+    else:
+        family, dataset = _options.family_and_dataset(family, dataset)
+        options |= {"backend": backend, "workers": workers, "executor": executor}
+        study = _begun(family, dataset, trials=trials, seeds=seeds, **options)
+    trials, seeds = _like.reach(study, trials, seeds)
     _start.introduce(study)
-    with _start.explaining_a_stop(study), _progress.watching(objective) as watch:
+    if seeding is not None:
+        click.echo(seeding(study), err=True)
+    with _start.explaining_a_stop(study), _progress.watching(study.spec.objective) as watch:
         done = launch.run(
             study,
             trials=trials,
@@ -117,3 +119,40 @@ def command(
         count = "1 point is" if len(reasons) == 1 else f"{len(reasons)} points are"
         click.echo(f"{count} infeasible and not counted. The last: {reasons[-1]}", err=True)
     _limits.present(study, limits, done.unfinished, as_json=as_json)
+
+
+def _begun(
+    family: str,
+    dataset: str,
+    *,
+    fixed: tuple[str, ...],
+    vary: tuple[str, ...],
+    image_size: int | None,
+    max_params: int | None,
+    max_macs: int | None,
+    **options: Any,
+) -> "Study":
+    """Begins, or opens, the study that is typed."""
+    from tuning import plan
+
+    return plan.new_search(
+        family,
+        dataset,
+        fixed=_options.read_settings(fixed),
+        vary=_options.read_domains(vary),
+        image_size=image_size or 0,
+        max_params=max_params or 0,
+        max_macs=max_macs or 0,
+        rules={name: options.pop(name) for name in _options.RULES},
+        **options,
+    )
+
+
+def _seeding(after: str | None) -> "Callable[[Study], str] | None":
+    """Returns what puts the points of an older study in line, and says so; None: there is none."""
+    if after is None:
+        return None
+    from tuning import earlier  # SciPy: a search starts its workers before.
+
+    found = earlier.read(after)
+    return lambda study: earlier.add(study, found)
