@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kerascnn import checkpoint, host, registry, trainers
+from kerascnn import checkpoint, durations, host, registry, trainers
 from kerascnn.checkpoint import Checkpoint
 from kerascnn.costs import Costs
 from kerascnn.record import RunRecord, write_file
@@ -121,7 +121,9 @@ class Attempt:
             self.dir.mkdir(parents=True, exist_ok=True)
             self._alive.touch()
         if self._limit is not None and now - self._start > self._limit:
-            self.end(status="failed", error=f"Over the limit of {self._limit:g} seconds a run.")
+            self.end(
+                status="failed", error=f"Over the limit of {durations.text(self._limit)} a run."
+            )
             raise trainers.Stop
         to_be_continued = self._epoch == self.spec.last_epoch < self.spec.epochs
         if here is not None and (to_be_continued or now - self._saved >= self._every):

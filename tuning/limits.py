@@ -9,6 +9,9 @@ from typing import Any
 from kerascnn.record import RunLog
 from tuning.dispatch import Run
 
+# Checkpoints of a run that is under way for a whole time budget, at least.
+_CHECKPOINTS = 10
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Limits:
@@ -33,13 +36,11 @@ class Limits:
                 raise ValueError(f"`{field.name} > 0` must hold. Received: {value!r}")
 
     def bound(self, run: Run) -> Run:
-        """Returns `run` as it is called under these limits; what is usual is not passed on."""
-        options = {
-            name: getattr(self, name)
-            for name in ("run_limit", "checkpoint_every")
-            if getattr(self, name) != getattr(UNLIMITED, name)
-        }
-        return functools.partial(run, **options) if options else run
+        """Returns `run` as it is called under these limits."""
+        every = self.checkpoint_every
+        if self.time_budget is not None:  # However short it is, its runs must get further.
+            every = min(every, self.time_budget / _CHECKPOINTS)
+        return functools.partial(run, run_limit=self.run_limit, checkpoint_every=every)
 
     def clock(self) -> Callable[[], bool]:
         """Returns what tells whether the time budget is spent, counted from now on."""

@@ -69,7 +69,7 @@ def test_a_run_over_its_limit_is_stopped_and_recorded(tmp_path: Path) -> None:
     records = training.run([SPEC, other], folder=str(tmp_path), run_limit=1e-9)
     for record in records:
         assert record.status == "failed"
-        assert record.error == "Over the limit of 1e-09 seconds a run."
+        assert record.error == "Over the limit of 1e-09s a run."
     assert left(tmp_path, SPEC) == {"record.json"}
 
 
