@@ -67,6 +67,16 @@ def test_the_same_command_adds_nothing(tmp_path: Path, older: Study) -> None:
     assert points(study)[SPEC.trials :] == best(older)[2:4]
 
 
+def test_what_the_older_study_finds_later_is_not_taken_in(tmp_path: Path, older: Study) -> None:
+    study = fresh(tmp_path / "new")
+    after(study, str(older.folder))
+    taken = best(older)[:3]
+    in_one(older, trials=30)
+    assert best(older)[:3] != taken
+    after(study, str(older.folder))
+    assert [line["point"] for line in study.log.lines()] == taken
+
+
 def test_what_does_not_lie_in_the_space_is_passed_over(tmp_path: Path, older: Study) -> None:
     leader = best(older)[0]
     filters = [value for value in SPACE["filters"].values or () if value != leader["filters"]]

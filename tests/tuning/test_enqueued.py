@@ -113,13 +113,26 @@ def test_an_oracle_learns_from_points_of_its_space_alone(
     assert seen == [(0, True), (1, True), (2, False), (3, False)]
 
 
-def test_a_point_put_in_line_while_oracles_are_there_already(tmp_path: Path) -> None:
+def test_a_point_put_in_line_while_oracles_are_there_already(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """More than wait for the workers: the oracle is made while some are still in line."""
+    from tuning.oracles import _keras_tuner
+
+    adopted: list[int] = []
+    adopt = _keras_tuner.UnlearningOracle.adopt
+
+    def spy(self: Any, trial: int, point: Any) -> None:
+        adopt(self, trial, point)
+        adopted.append(trial)
+
+    monkeypatch.setattr(_keras_tuner.UnlearningOracle, "adopt", spy)
     study, again = begin(tmp_path / "s"), begin(tmp_path / "again")
     many = [{"filters": 40 + i} for i in range(4)] + [{"filters": 4 + 4 * i} for i in range(3)]
     for each in (study, again):
         put(each, *many)
     in_one(study, trials=12)
+    assert adopted == list(range(8))
     in_two(again, trials=12)
     assert [ask["point"] for ask in asked(study)] == [ask["point"] for ask in asked(again)]
     assert sum(ask.get("given", False) for ask in asked(study)) == 7
