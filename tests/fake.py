@@ -1,5 +1,6 @@
 """A trainer without training: searches are tested in milliseconds, in any process."""
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,6 +59,13 @@ def die(folder: str) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def hold_the_lock() -> None:
+    """Sleeps in native code that keeps Python's lock: no thread of this process runs."""
+    import ctypes
+
+    ctypes.PyDLL(None).sleep(600)
+
+
 def double(number: int) -> int:
     return 2 * number
 
@@ -90,16 +98,86 @@ def wait_for(path: str) -> bool:
     return True
 
 
+def leave(folder: str, record: RunRecord) -> None:
+    """Leaves a record as a worker does."""
+    import json
+
+    from kerascnn.record import write_file
+
+    path = training.run_dir(Path(folder), record.spec) / "record.json"
+    write_file(path, json.dumps(record.to_json()).encode())
+
+
 def leave_a_record_and_wait(
     specs: Sequence[RunSpec], *, folder: str, **options: Any
 ) -> list[RunRecord]:
     """Ends the first run, leaves its record as a worker does, and interrupts the caller."""
-    import json
+    leave(folder, scored(specs[0]))
+    raise KeyboardInterrupt
 
-    from kerascnn import training
+
+def working_run(specs: Sequence[RunSpec], *, folder: str, **options: Any) -> list[RunRecord]:
+    """Runs as `training.run` does, for a few milliseconds each, and keeps a ledger of it."""
+    return [training.outbox(Path(folder), spec) or _worked(spec, folder) for spec in specs]
+
+
+def _worked(spec: RunSpec, folder: str) -> RunRecord:
     from kerascnn.record import write_file
 
-    record = scored(specs[0])
-    path = training.run_dir(Path(folder), specs[0]) / "record.json"
-    write_file(path, json.dumps(record.to_json()).encode())
-    raise KeyboardInterrupt
+    record = dataclasses.replace(scored(spec), seconds=0.0)
+    logits = training.run_dir(Path(folder), spec) / "logits-validation.npy"
+    _note(folder, f"begin {spec.run_id} {spec.last_epoch}")
+    time.sleep(0.001 + spec.seed % 20 / 1000)
+    write_file(logits, b"logits")
+    leave(folder, record)
+    _note(folder, f"end {spec.run_id} {spec.last_epoch}")
+    return record
+
+
+def _note(folder: str, line: str) -> None:
+    import os
+
+    ledger = os.open(Path(folder) / "ledger", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+    os.write(ledger, f"{line}\n".encode())
+    os.close(ledger)
+
+
+def troubled_run(specs: Sequence[RunSpec], *, folder: str, **options: Any) -> list[RunRecord]:
+    """Runs as `training.run` does, but for what `trouble` planned in the folder."""
+    return [training.outbox(Path(folder), spec) or _attempted(spec, folder) for spec in specs]
+
+
+def trouble(folder: Path, repeat: int, *kinds: str) -> None:
+    """Plans what happens to a repeat of the baseline, one kind an attempt."""
+    (folder / f"trouble{repeat}").write_text("".join(f"{kind}\n" for kind in kinds))
+
+
+def _attempted(spec: RunSpec, folder: str) -> RunRecord:
+    plan = Path(folder) / f"trouble{spec.repeat}"
+    kinds = plan.read_text().splitlines() if plan.exists() and not spec.hyperparameters else []
+    record = scored(spec)
+    if kinds:
+        plan.write_text("".join(f"{kind}\n" for kind in kinds[1:]))
+        record = _in_trouble(spec, folder, kinds[0])
+    leave(folder, record)
+    return record
+
+
+def _in_trouble(spec: RunSpec, folder: str, kind: str) -> RunRecord:
+    import os
+    import signal
+
+    if kind == "hang":
+        time.sleep(600)
+    if kind == "long":
+        alive = training.run_dir(Path(folder), spec) / ".alive"
+        alive.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            alive.touch()
+            time.sleep(0.02)
+    if kind == "memory":
+        raise MemoryError("in the worker")
+    if kind.startswith("SIG"):
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.Signals[kind])
+    return RunRecord(spec=spec, status="failed", error=kind)

@@ -236,7 +236,9 @@ class Search:
             for repeat in range(trial.seeds)
         ]
         varied = self._spec.varied(trial.point)
-        self._dispatch.submit(trial, specs, parts=self._parts(trial), varied=varied)
+        self._dispatch.submit(
+            trial, specs, parts=self._parts(trial), varied=varied, apart=trial.continued
+        )
 
     def _parts(self, trial: Trial) -> int:
         """Into how many calls a trial's seeds go, so that no worker idles at start or end."""

@@ -79,6 +79,11 @@ class Study:
         return self.folder.name
 
     @property
+    def apart(self) -> Path:
+        """Where runs leave their files that must not overwrite those of longer ones."""
+        return self.folder / "apart"
+
+    @property
     def imported(self) -> dict[str, Any] | None:
         """Where another tool's trials came from, if the study is made of these; else None."""
         found: dict[str, Any] | None = self.about.get("imported")

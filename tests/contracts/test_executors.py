@@ -53,11 +53,29 @@ def test_a_worker_that_dies_costs_its_call_and_no_other(tmp_path: Path) -> None:
         signal = tmp_path / "go"
         waiting = executor.submit(fake.wait_for, str(signal))
         dead = executor.submit(fake.die, str(tmp_path))
-        with pytest.raises(processes.WorkerDiedError, match="killed by SIGKILL"):
+        with pytest.raises(executors.WorkerDiedError, match="killed by SIGKILL"):
             dead.result()
         assert executor.submit(fake.double, 4).result() == 8
         signal.touch()
         assert waiting.result()
+
+
+def test_the_worker_of_one_call_can_be_ended(name: str, tmp_path: Path) -> None:
+    with registry.load("tuning.executors", name).executor(1, environment={}) as executor:
+        if not executors.can_end(executor):
+            return
+        hung = executor.submit(fake.wait_for, str(tmp_path / "never"))
+        following = executor.submit(fake.double, 2)
+        while not hung.running():
+            time.sleep(0.01)
+        executors.end(executor, following)  # It is not under way: nothing happens.
+        while not hung.done():  # From the moment it is under way.
+            executors.end(executor, hung)
+            time.sleep(0.01)
+        assert isinstance(hung.exception(), executors.WorkerDiedError)
+        assert following.result(timeout=60) == 4
+        executors.end(executor, following)  # It has returned: its worker goes on.
+        assert executor.submit(fake.double, 3).result(timeout=60) == 6
 
 
 def test_shutdown_without_wait_ends_what_runs(tmp_path: Path) -> None:
@@ -67,25 +85,26 @@ def test_shutdown_without_wait_ends_what_runs(tmp_path: Path) -> None:
     while not running.running():
         time.sleep(0.01)
     executor.shutdown(wait=False, cancel_futures=True)
-    assert isinstance(running.exception(), processes.WorkerDiedError)
+    assert isinstance(running.exception(), executors.WorkerDiedError)
     assert queued.cancelled()
     with pytest.raises(RuntimeError, match="was shut down"):
         executor.submit(fake.double, 1)
 
 
-def test_workers_leave_when_their_parent_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("call", ["fake.wait_for, 'never'", "fake.hold_the_lock"])
+def test_workers_leave_when_their_parent_is_killed(tmp_path: Path, call: str) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         textwrap.dedent(
-            """
+            f"""
             import os, sys
             from tests import fake
             from tuning.executors import processes
 
             # No `if __name__ == "__main__"`: workers must not run this again.
-            executor = processes.executor(1, environment={})
+            executor = processes.executor(1, environment={{}})
             print(executor.submit(os.getpid).result(), flush=True)
-            executor.submit(fake.wait_for, "never").result()
+            executor.submit({call}).result()
             """
         )
     )

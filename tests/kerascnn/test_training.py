@@ -170,6 +170,29 @@ def test_a_record_says_which_epoch_was_restored(tmp_path: Path) -> None:
     assert training.outbox(tmp_path, specs[0]) == records[0]
 
 
+RECOVERING = """
+import keras
+
+def train(build, data, specs, *, on_epoch, on_end):
+    for i, spec in enumerate(specs):
+        model = build(spec.seed)
+        logits = keras.Model(model.inputs[0], model.get_layer("logits").output)
+        for epoch, loss in enumerate((float("nan"), float("inf"), 1.0), start=1):
+            on_epoch(i, epoch, {"loss/train": loss, "loss/validation": loss})
+        on_end(i, model, lambda indices: logits.predict(data.pixels(indices), verbose=0), 3)
+"""
+
+
+def test_a_run_that_recovers_from_nan_did_not_fail(tmp_path: Path) -> None:
+    trainer = tmp_path / "recovering.py"
+    trainer.write_text(RECOVERING)
+    (record,) = run(tmp_path, SPEC.configure({"epochs": 3}), trainer=str(trainer))
+    assert (record.status, record.error) == ("finished", "")
+    assert record.history["loss/train"] == [None, None, 1.0]
+    assert np.isfinite(list(record.metrics.values())).all()
+    assert training.outbox(tmp_path, record.spec) == record
+
+
 # The process stops there: what is open closes with it.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_full_disk_is_no_runs_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

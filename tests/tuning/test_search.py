@@ -17,7 +17,7 @@ from kerascnn import training
 from kerascnn.record import RunRecord, write_file
 from kerascnn.spec import RunSpec
 from tests import fake
-from tuning import comparison
+from tuning import comparison, executors
 from tuning.asking import Asking
 from tuning.executors import processes, serial
 from tuning.oracles import Ask
@@ -360,7 +360,7 @@ def test_a_record_left_by_a_worker_that_died_counts(tmp_path: Path) -> None:
             record = fn(*args, **kwargs)[0]
             path = training.run_dir(Path(kwargs["folder"]), record.spec) / "record.json"
             write_file(path, json.dumps(record.to_json()).encode())
-            future.set_exception(processes.WorkerDiedError("after its first run"))
+            future.set_exception(executors.WorkerDiedError("after its first run"))
             return future
 
     study, whole = begin(tmp_path / "s"), begin(tmp_path / "w")
@@ -537,8 +537,8 @@ def test_a_dead_worker_fails_its_runs_and_no_others(tmp_path: Path) -> None:
         def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
             future: Any = Future()
             self.calls += 1
-            if self.calls == 2:
-                error = processes.WorkerDiedError("The worker process died: killed by SIGKILL.")
+            if self.calls in (2, 3):
+                error = executors.WorkerDiedError("The worker process died: killed by SIGKILL.")
                 future.set_exception(error)
             else:
                 future.set_result(fn(*args, **kwargs))

@@ -8,16 +8,43 @@ Contract of every public module here:
 Submitted calls are `kerascnn.training.run` and its like: importable functions, picklable
 arguments. `shutdown(wait=False, cancel_futures=True)` ends calls under way at once where the
 executor can: what a run has finished is on disk by then.
+
+A call whose worker ends before it returns raises `WorkerDiedError`. An executor that can end the
+worker of one call has `end(future)`; one that cannot has none, and waits for what hangs.
 """
 
 import importlib.util
 import os
+from concurrent.futures import Executor, Future
+from typing import Any
 
 from kerascnn import memory
 from tuning.executors import _compile_cache
 
 # Memory in bytes that a worker is reckoned with: a framework and a small network.
 WORKER_MEMORY = 1_500_000_000
+
+
+class WorkerDiedError(RuntimeError):
+    """The process that ran the call ended before it returned.
+
+    Attributes:
+        signal: The signal that ended it, such as "SIGSEGV"; "" if it left by itself.
+    """
+
+    def __init__(self, message: str, signal: str = "") -> None:
+        super().__init__(message)
+        self.signal = signal
+
+
+def can_end(executor: Executor) -> bool:
+    """Returns whether the executor can end the worker of one call."""
+    return hasattr(executor, "end")
+
+
+def end(executor: Executor, future: Future[Any]) -> None:
+    """Ends the worker of a call under way; nothing happens if the call has returned."""
+    executor.end(future)  # type: ignore[attr-defined]  # Ours, where `can_end`.
 
 
 def settings(backend: str, threads: int) -> dict[str, str]:

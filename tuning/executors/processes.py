@@ -8,26 +8,20 @@ process' to handle, and leave when that process dies, however it dies.
 
 import contextlib
 import multiprocessing
-import os
-import pickle
 import queue
 import signal
 import sys
 import threading
-import traceback
 import types
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
-from multiprocessing import connection
-from typing import Any, NoReturn
+from typing import Any
+
+from tuning.executors import WorkerDiedError, _worker
 
 _SPAWN = multiprocessing.get_context("spawn")
 
 Call = tuple[Future[Any], Callable[..., Any], tuple[Any, ...], dict[str, Any]]
-
-
-class WorkerDiedError(RuntimeError):
-    """The process that ran the call ended before it returned."""
 
 
 class ProcessesExecutor(Executor):
@@ -44,6 +38,11 @@ class ProcessesExecutor(Executor):
         future: Future[Any] = Future()
         self._calls.put((future, fn, args, kwargs))
         return future
+
+    def end(self, future: Future[Any]) -> None:
+        """Ends the worker of a call under way; its slot gets another for the next."""
+        for slot in self._slots:
+            slot.end(future)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Ends the workers: after their calls with `wait`, else at once."""
@@ -70,8 +69,10 @@ class _Slot:
     ) -> None:
         self._calls = calls
         self._environment = environment
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._killed = False
+        self._spent = False  # Whether the worker is good for no further call.
+        self._future: Future[Any] | None = None  # Of the call under way.
         self._process: Any = None
         self._pipe: Any = None
         self.thread = threading.Thread(target=self._serve, daemon=True)
@@ -83,10 +84,9 @@ class _Slot:
             if not future.set_running_or_notify_cancel():
                 continue
             try:
-                succeeded, result = self._call(work)
+                succeeded, result = self._call(future, work)
             except (EOFError, ConnectionError):
-                code = self._end()
-                future.set_exception(WorkerDiedError(f"The worker process died: {_reason(code)}."))
+                future.set_exception(_died(self._end()))
                 continue
             except Exception as error:  # A slot that dies would leave its calls waiting for ever.
                 self._end()
@@ -98,23 +98,31 @@ class _Slot:
                 future.set_exception(result)
         self._end()
 
-    def _call(self, work: list[Any]) -> tuple[bool, Any]:
+    def _call(self, future: Future[Any], work: list[Any]) -> tuple[bool, Any]:
         with self._lock:
             if self._killed:
                 raise EOFError
-            if self._process is None or not self._process.is_alive():
+            if self._spent or self._process is None or not self._process.is_alive():
+                self._end()
                 self._start()
-        self._pipe.send(work)
-        answer: tuple[bool, Any] = self._pipe.recv()
-        return answer
+            self._future = future
+        try:
+            self._pipe.send(work)
+            answer: _worker.Answer = self._pipe.recv()
+        finally:
+            with self._lock:
+                self._future = None
+        return answer[:2]
 
     def _start(self) -> None:
         ours, theirs = _SPAWN.Pipe()
-        process = _SPAWN.Process(target=_work, args=(theirs, dict(self._environment)), daemon=True)
+        arguments = theirs, dict(self._environment)
+        process = _SPAWN.Process(target=_worker.work, args=arguments, daemon=True)
         with _no_main_module():
             process.start()
         theirs.close()
         self._pipe, self._process = ours, process
+        self._spent = False
 
     def _end(self) -> int | None:
         with self._lock:
@@ -128,6 +136,13 @@ class _Slot:
             code: int | None = self._process.exitcode
             self._process = None
         return code
+
+    def end(self, future: Future[Any]) -> None:
+        """Ends the worker at once if it is at this call."""
+        with self._lock:
+            if self._future is future and self._process is not None:
+                self._process.kill()
+                self._spent = True  # Its answer may be here already: the slot is to go on.
 
     def kill(self) -> None:
         """Ends the worker at once."""
@@ -156,53 +171,13 @@ def _no_main_module() -> Iterator[None]:
             sys.modules["__main__"] = main
 
 
-def _work(pipe: "connection.Connection[Any, Any]", environment: Mapping[str, str]) -> NoReturn:
-    """The worker's life: take a call, answer it, until the pipe closes."""
-    os.environ.update(environment)
-    os.dup2(2, 1)  # What users' code prints must not mix with the result on stdout.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-    while True:
-        try:
-            fn, args, kwargs = pipe.recv()
-        except EOFError:
-            _leave(0)
-        try:
-            answer: tuple[bool, Any] = (True, fn(*args, **kwargs))
-        except Exception as error:
-            answer = (False, _sendable(error))
-        pipe.send(answer)
-
-
-def _sendable(error: Exception) -> Exception:
-    """Returns the error, or, if it would not arrive in one piece, its traceback in words."""
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return RuntimeError("".join(traceback.format_exception(error)))
-    return error
-
-
-def _leave_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        _leave(1)  # Nobody is left to take the result; finished runs are on disk.
-
-
-def _leave(code: int) -> NoReturn:
-    """Ends this process at once: taking a backend apart takes long, and nothing is left to save."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):  # Whoever read it may be gone.
-            stream.flush()
-    os._exit(code)
-
-
-def _reason(code: int | None) -> str:
+def _died(code: int | None) -> WorkerDiedError:
+    """Returns what to tell of a worker that ended with this exit code."""
     if code is not None and code < 0:
         with contextlib.suppress(ValueError):
-            return f"killed by {signal.Signals(-code).name}"
-    return f"exit code {code}"
+            name = signal.Signals(-code).name
+            return WorkerDiedError(f"The worker process died: killed by {name}.", name)
+    return WorkerDiedError(f"The worker process died: exit code {code}.")
 
 
 def executor(workers: int, *, environment: Mapping[str, str]) -> Executor:
