@@ -1,14 +1,16 @@
 """What happened: frozen run records in an append-only log of JSON lines, the source of truth."""
 
+import base64
 import contextlib
 import dataclasses
 import errno
 import fcntl
+import hashlib
+import io
 import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -88,13 +90,14 @@ class RunLog:
     """Lines in a file, one JSON object each, with a `kind`. Lines are added, never changed.
 
     `ask`: trial, point, epochs, parent; written before anything of it is submitted.
-    `run`: the fields of a `RunRecord`. `event`: a name and what it needs. `lost`: a damaged
-    line that was given up. One process writes, as a context manager; any may read.
+    `run`: the fields of a `RunRecord`. `event`: a name and what it needs. `lost`: stands where a
+    damaged line was given up, with its `line` number, its `text` (or `base64`) and `why`. One
+    process writes, as a context manager; any may read.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._file: FileIO | None = None
+        self._file: io.FileIO | None = None
 
     def __enter__(self) -> "RunLog":
         """Locks the log for writing and drops a line that a crash left unfinished.
@@ -112,6 +115,9 @@ class RunLog:
             if error.errno not in (errno.EAGAIN, errno.EACCES):
                 raise
             raise ValueError(f"Another process is writing the study {self.path.parent}.") from None
+        if not os.path.samestat(os.fstat(file.fileno()), os.stat(self.path)):
+            file.close()  # It was repaired meanwhile: this is the file as it was.
+            return self.__enter__()
         _drop_torn_line(file)
         self._file = file
         return self
@@ -156,13 +162,23 @@ class RunLog:
         Raises:
             ValueError: If a finished line is damaged. The message names the file and the line.
         """
+        for number, line in self.numbered():
+            if line is None:
+                raise ValueError(
+                    f"Line {number} of {self.path} is damaged. "
+                    "The command that goes on with the study, with --repair, gives it up on record."
+                )
+            yield line
+
+    def numbered(self) -> Iterator[tuple[int, dict[str, Any] | None]]:
+        """Yields (number from 1, line), oldest first; None: that line is damaged."""
         if not self.path.exists():
             return
         with open(self.path, "rb") as file:
             for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):
                     return
-                yield self._parse(line, number)
+                yield number, _parse(line)
 
     def __iter__(self) -> Iterator[RunRecord]:
         """Yields the records, oldest first."""
@@ -170,14 +186,49 @@ class RunLog:
             if line["kind"] == "run":
                 yield RunRecord.from_json({k: v for k, v in line.items() if k != "kind"})
 
-    def _parse(self, line: bytes, number: int) -> dict[str, Any]:
-        try:
-            fields = json.loads(line)
-            if fields["kind"] not in KINDS:
-                raise ValueError(fields["kind"])
-        except (ValueError, KeyError, TypeError):
-            raise ValueError(f"Line {number} of {self.path} is damaged.") from None
-        return dict(fields)
+    def give_up(self, reasons: Mapping[int, str]) -> Path:
+        """Puts a `lost` line in the place of each of these; the others stay as they are.
+
+        Args:
+            reasons: Number of a line -> why it is given up.
+
+        Returns:
+            Where the log is kept as it was.
+
+        Raises:
+            OSError: If the disk is full. The log is then as it was before.
+        """
+        if self._file is None:
+            raise RuntimeError("A RunLog is repaired inside `with log:` only.")
+        content = self.path.read_bytes()
+        kept = self.path.with_name(f"log-{hashlib.sha256(content).hexdigest()[:8]}.jsonl")
+        write_file(kept, content)
+        lines = [
+            _lost(number, line, reasons[number]) if number in reasons else line
+            for number, line in enumerate(io.BytesIO(content), start=1)
+        ]
+        write_file(self.path, b"".join(lines))
+        with self._file:  # The lock is on the file as it was, which nobody finds any more.
+            self._file = None
+            self.__enter__()
+        return kept
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        fields = json.loads(line)
+        return dict(fields) if fields["kind"] in KINDS else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _lost(number: int, line: bytes, reason: str) -> bytes:
+    try:
+        content = {"text": line.decode().rstrip("\n")}
+    except UnicodeDecodeError:
+        content = {"base64": base64.b64encode(line).decode()}
+    fields = {"kind": "lost", "line": number, "why": reason, **content}
+    return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -201,7 +252,7 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
         beside.unlink(missing_ok=True)
 
 
-def _drop_torn_line(file: FileIO) -> None:
+def _drop_torn_line(file: io.FileIO) -> None:
     """Cuts the unterminated last line that a crash in the middle of a write leaves behind."""
     end = file.seek(0, os.SEEK_END)
     keep = end

@@ -137,6 +137,7 @@ def _worked(spec: RunSpec, folder: str) -> RunRecord:
 def _note(folder: str, line: str) -> None:
     import os
 
+    Path(folder).mkdir(parents=True, exist_ok=True)
     ledger = os.open(Path(folder) / "ledger", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
     os.write(ledger, f"{line}\n".encode())
     os.close(ledger)

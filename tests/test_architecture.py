@@ -45,7 +45,7 @@ LAYERS = [
     {"tuning.study", "tuning.scores"},
     {"tuning.spread"},
     {"tuning.summary", "tuning.trials", "tuning.begin", "tuning.gathered"},
-    {"tuning.failures", "tuning.liveness"},
+    {"tuning.failures", "tuning.liveness", "tuning.leftovers", "tuning.repair"},
     {"tuning.asking", "tuning.plan", "tuning.dispatch", "tuning.repeating"},
     {"tuning.limits", "tuning.enqueued"},
     {"tuning.search", "tuning.rows", "tuning.rounds"},

@@ -65,7 +65,11 @@ class Asking:
 
     def prepare(self) -> None:
         """Makes the oracles, which imports Keras Tuner and takes seconds, while others work."""
-        _ = self._oracles
+        if "_oracles" in vars(self):
+            return
+        told = self._asked[-1].told if self._asked else 0
+        if all(number in self._scores for number in range(told)):  # A lost run is trained first.
+            _ = self._oracles
 
     def asked(self, circumstances: Circumstances) -> None:
         """Takes note of the next ask: this one's answer, or one in the log."""

@@ -77,8 +77,13 @@ class Confirmation:
         with self._study.log:
             self._limits.declare(self._study.log)
             self._attempt = Attempt.last(self._study)
-            if self._attempt.ended and self._again:
+            if (self._attempt.ended or self._attempt.broken) and self._again:
                 self._attempt = Attempt(self._study, self._attempt.number + 1)
+            if self._attempt.broken:
+                raise ValueError(
+                    f"Steps of the confirmation of {self._study.folder} are lost. --again begins "
+                    "another, which opens the test set again."
+                )
             try:
                 self._confirm()
             except BaseException:
@@ -211,6 +216,13 @@ class Attempt:
         more = {config: look["extra"] for look in looks[:1] for config in look["in"]}
         count = rules.confirmation_seeds
         return {c: range(start, start + count + more.get(c, 0)) for c, start in first.items()}
+
+    @property
+    def broken(self) -> bool:
+        """Whether a step that others follow is not in the log: it was damaged, and given up."""
+        events = [event for event in _confirming(self._study) if event["attempt"] == self.number]
+        steps = list(dict.fromkeys(event["name"] for event in events))
+        return steps != list(EVENTS[: len(steps)])
 
     @property
     def ended(self) -> bool:

@@ -102,7 +102,8 @@ class Decomposition:
             if config.config_id not in known:
                 ask = {"trial": len(known), "point": point, "epochs": None, "parent": None}
                 self._study.log.append("ask", {**ask, "told": 0, "new": True})
-                known[config.config_id] = Crossing(config, len(known), point)
+                # Its runs may be there already, if its ask was lost.
+                known = {each.config.config_id: each for each in crossings(self._study)}
         wanted = dict.fromkeys(self._study.configured(point).config_id for point in self._points)
         chosen = [known[config_id] for config_id in wanted]
         for each in chosen:
@@ -130,14 +131,16 @@ class Decomposition:
 
 def crossings(study: Study) -> list[Crossing]:
     """Returns the configurations of a decomposition in the order they were asked for."""
-    found: list[Crossing] = []
+    found: dict[str, Crossing] = {}
     for line in study.log.lines():
         if line["kind"] == "ask":
-            found.append(Crossing(study.configured(line["point"]), line["trial"], line["point"]))
+            config = study.configured(line["point"])
+            found[config.config_id] = Crossing(config, line["trial"], line["point"])
     for record in study.log:
-        if record.trial is not None and record.spec.phase == study.spec.phase:
-            found[record.trial].runs[_key(record.spec)] = record
-    return found
+        known = found.get(record.spec.config_id)  # None: its ask was lost.
+        if known is not None and record.spec.phase == study.spec.phase:
+            known.runs[_key(record.spec)] = record
+    return list(found.values())
 
 
 def varied(among: Iterable[Crossing]) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ def search(
     workers: int | None = None,
     executor: str = "processes",
     limits: Limits = UNLIMITED,
+    keep: int = 1,
     watch: Callable[[Progress], None] = lambda progress: None,
     **options: Any,
 ) -> Study:
@@ -43,6 +44,7 @@ def search(
         executor: An entry of `tuning/executors`.
         limits: What time this may take. Once it is spent, runs under way are stopped; the same
             call goes on from there.
+        keep: Leading configurations whose model stays on disk; others are retrained to be exported.
         watch: Called with a `Progress` after every run.
         **options: As `new_search` takes them.
 
@@ -52,25 +54,11 @@ def search(
     Raises:
         ValueError, OSError: If anything asked for does not exist or does not fit; see `Search`.
     """
+    where: dict[str, Any] = {"workers": workers, "executor": executor}
     begun = new_search(
-        family,
-        dataset,
-        oracle=oracle,
-        trials=trials,
-        seeds=seeds,
-        workers=workers,
-        executor=executor,
-        **options,
+        family, dataset, oracle=oracle, trials=trials, seeds=seeds, **where, **options
     )
-    run(
-        begun,
-        trials=trials,
-        seeds=seeds,
-        workers=workers,
-        executor=executor,
-        limits=limits,
-        watch=watch,
-    )
+    run(begun, trials=trials, seeds=seeds, **where, limits=limits, keep=keep, watch=watch)
     return begun
 
 
@@ -127,6 +115,7 @@ def run(
     executor: str = "processes",
     points: Sequence[Mapping[str, Value]] = (),
     limits: Limits = UNLIMITED,
+    keep: int = 1,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> Search:
     """Runs a study to its end; see `search` for the arguments."""
@@ -149,6 +138,7 @@ def run(
             run=functools.partial(training.run, ceilings=pools.ceilings_of(spec, at_once)),
             limits=limits,
             spent=spent,
+            keep=keep,
             watch=watch,
         )
         started()

@@ -8,6 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from kerascnn import training
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec, Value
+from tuning import leftovers
 from tuning.dispatch import Dispatch, Run
 from tuning.limits import UNLIMITED, Limits
 from tuning.study import Study
@@ -89,6 +90,7 @@ class Rounds(Generic[Who]):
             self._dispatch.submit(who, specs, parts=parts, varied=varied)
         while not self._dispatch.idle:
             self._dispatch.wait()
+        leftovers.sweep(self._study)
 
     def stop(self) -> None:
         """Ends the executor at once; what had ended is recorded."""
@@ -103,6 +105,7 @@ class Rounds(Generic[Who]):
             return
         record = replace(record, trial=who.trial, point=who.point)
         self._study.log.append_record(record)
+        leftovers.drop(self._study.folder, record)
         who.runs[key] = record
         self._ended.append(record)
         failed = sum(each.status != "finished" for each in self._ended)

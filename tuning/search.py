@@ -8,7 +8,7 @@ from typing import Any
 from kerascnn import training
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec, Value
-from tuning import summary
+from tuning import leftovers, summary
 from tuning.asking import Asking, Circumstances
 from tuning.dispatch import Dispatch, Run
 from tuning.limits import UNLIMITED, Limits
@@ -80,6 +80,8 @@ class Search:
         self._dispatch: Dispatch[Trial] = Dispatch(
             study, executor, run=limits.bound(run), missing=_missing, record=self._record
         )
+        # Records whose ask was lost, by `_owner`: they count once it is asked for again.
+        self._waiting: dict[int | str, list[RunRecord]] = {}
         self._declared: list[dict[str, Any]] = []  # Events
         self._enqueued: list[Mapping[str, Value]] = []
         self._first = FirstRuns(max(2, workers))
@@ -102,6 +104,7 @@ class Search:
             OSError: If the disk is full; the study is intact.
         """
         with self._study.log:
+            leftovers.sweep(self._study)
             self._replay()
             self._extend()
             self._limits.declare(self._study.log)
@@ -111,6 +114,8 @@ class Search:
             except BaseException:
                 self._dispatch.stop()
                 raise
+            self._trials.prune(self._study.folder, self._keep)
+            leftovers.sweep(self._study)
 
     # What the log says.
 
@@ -134,7 +139,11 @@ class Search:
     def _enter(self, ask: Ask, circumstances: Circumstances) -> Trial:
         if self._asking is not None:
             self._asking.asked(circumstances)
-        return self._trials.enter(ask)
+        trial = self._trials.enter(ask)
+        for record in self._waiting.pop(self._owner(trial.number, trial.config), ()):
+            if record.spec.config_id == trial.config.config_id:
+                self._take(record)
+        return trial
 
     def _extend(self) -> None:
         if self._asking is None:
@@ -258,6 +267,7 @@ class Search:
         record = dataclasses.replace(record, trial=trial.number, point=trial.point)
         self._study.log.append_record(record)
         self._take(record)
+        leftovers.drop(self._study.folder, record)
         if trial.complete:
             self._summarize(trial)
             self._trials.prune(self._study.folder, self._keep)
@@ -280,10 +290,25 @@ class Search:
     def _take(self, record: RunRecord) -> None:
         if record.trial is None or record.spec.phase != self._spec.phase:
             return
-        trial = self._trials[record.trial]
+        trial = self._find(record)
+        if trial is None:
+            owner = self._owner(record.trial, record.spec)
+            self._waiting.setdefault(owner, []).append(record)
+            return
         self._trials.take(trial, record)
         if self._asking is not None and trial.complete:
             self._asking.tell(trial, trial.scores(self._spec.objective))
+
+    def _find(self, record: RunRecord) -> Trial | None:
+        """Returns the trial of a record; None if its ask was lost."""
+        if self._asking is None:
+            return self._trials.of(record.spec.config_id)
+        number = record.trial or 0
+        return self._trials[number] if number < len(self._trials) else None
+
+    def _owner(self, number: int, spec: RunSpec) -> int | str:
+        """What a record belongs to: an oracle asks in the same order again, a user need not."""
+        return spec.config_id if self._asking is None else number
 
     def _summarize(self, trial: Trial) -> None:
         summary.write(

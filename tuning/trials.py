@@ -102,7 +102,7 @@ class Trials:
         self._tally: dict[int, Tally] = {}  # Trial -> its runs, as they stood
         self._total = Tally()
         self._ranking: Ranking[str, Trial] = Ranking()
-        self._with_model: set[str] = set()  # Configurations that may have one on disk
+        self._with_model: dict[str, Trial] = {}  # Configurations that may have one on disk
         self._maximize = metrics.maximize(spec.objective)
         self._seeds = spec.seeds if spec.oracle else 0
         self.trials = spec.trials
@@ -156,7 +156,11 @@ class Trials:
 
     def find(self, point: Mapping[str, Value]) -> Trial | None:
         """Returns the first trial of the configuration that `point` makes, if there is one."""
-        known = self._of.get(self._study.configured(point).config_id)
+        return self.of(self._study.configured(point).config_id)
+
+    def of(self, config_id: str) -> Trial | None:
+        """Returns the first trial of a configuration, if there is one."""
+        known = self._of.get(config_id)
         return known[0] if known else None
 
     @property
@@ -219,12 +223,11 @@ class Trials:
     def prune(self, folder: Path, keep: int) -> None:
         """Bounds the disk: only the `keep` leaders keep the model of their repeat 0."""
         leaders = {trial.config.config_id for trial in self._ranking.items(keep)}
-        for config in self._with_model - leaders:
-            trial = self._ranking[config]
+        for config in [config for config in self._with_model if config not in leaders]:
+            trial = self._with_model.pop(config)
             if (first := trial.runs.get(0)) is not None:
                 model = training.run_dir(folder, first.spec) / "model.keras"
                 model.unlink(missing_ok=True)
-        self._with_model &= leaders
 
     def _note(self, trial: Trial) -> None:
         """Keeps counts and ranking up with a trial, at a price that does not grow with them."""
@@ -237,15 +240,15 @@ class Trials:
             self._infeasible.insert(place, trial.number)
         config = trial.config.config_id
         complete = [each for each in self._of[config] if each.complete]
+        if complete:
+            self._with_model[config] = complete[-1]
         score = complete[-1].score(self._spec.objective) if complete else None
         if score is None:
             self._ranking.remove(config)
-            self._with_model.discard(config)
             return
         better = score if self._maximize else -score
         last = complete[-1]
         self._ranking.put(config, (-_reach(last), -better, complete[0].number), last)
-        self._with_model.add(config)
 
 
 def _reach(trial: Trial) -> float:

@@ -17,6 +17,7 @@ from kerascnn import training
 from kerascnn.record import RunRecord, write_file
 from kerascnn.spec import RunSpec
 from tests import fake
+from tests.studies import board, essence
 from tuning import comparison, executors
 from tuning.asking import Asking
 from tuning.executors import processes, serial
@@ -55,26 +56,6 @@ def in_one(study: Study, **options: Any) -> Search:
 def in_two(study: Study, **options: Any) -> None:
     with ThreadPoolExecutor(2) as executor:
         Search(study, executor, workers=2, **{"run": fake.run, **options})()
-
-
-def essence(study: Study) -> tuple[list[Any], list[str], list[str]]:
-    """The log, times, host and order of `run` lines aside."""
-    lines = list(study.log.lines())
-    runs = [
-        json.dumps({k: v for k, v in line.items() if k not in ("seconds", "host")}, sort_keys=True)
-        for line in lines
-        if line["kind"] == "run"
-    ]
-    events = [json.dumps(line, sort_keys=True) for line in lines if line["kind"] == "event"]
-    return [line for line in lines if line["kind"] == "ask"], sorted(runs), events
-
-
-def board(study: Study) -> dict[str, Any]:
-    found = comparison.compare(study).to_json()
-    found["study"] = ""
-    for row in found["configurations"]:
-        del row["seconds"]
-    return found
 
 
 def test_trial_0_is_the_baseline_and_every_seed_is_run(tmp_path: Path) -> None:

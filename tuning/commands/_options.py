@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+# Where the context of a command keeps whether --repair was given: `_start` goes by it.
+REPAIR = "kerascnn.repair"
 STUDY_HELP = "STUDY is a name under ./runs or a path; left out, the study written last."
 
 
@@ -175,6 +177,13 @@ _WORKER_OPTIONS = (
         default="processes",
         show_default=True,
         help=f"One of {', '.join(registry.names('tuning.executors'))}.",
+    ),
+    click.option(
+        "--repair",
+        is_flag=True,
+        expose_value=False,
+        callback=lambda context, option, given: context.meta.update({REPAIR: given}),
+        help="Give up damaged lines of the study's log, on record; what they said is done again.",
     ),
 )
 RULES = ("margin", "alpha", "shortlist", "confirmation_seeds", "final_seeds", "baseline")

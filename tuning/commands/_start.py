@@ -8,11 +8,14 @@ import click
 
 from kerascnn import host
 from tuning import begin, executors
+from tuning.commands import _options
+from tuning.repair import repair
 from tuning.study import Study
 
 
 def introduce(study: Study) -> None:
     """Says on stderr which study runs on which data, and what is odd about the data."""
+    mend(study)
     with study.log:  # Another process may be writing it: that is said first, and alone.
         ended = sum(1 for _ in study.log)
     data = study.about["data"]
@@ -34,6 +37,14 @@ def introduce(study: Study) -> None:
             click.echo(changed, err=True)
 
 
+def mend(study: Study) -> None:
+    """Gives up what is damaged in the study's log, and says so, if --repair was given."""
+    if click.get_current_context().meta[_options.REPAIR]:
+        with study.log:
+            told = repair(study)
+        click.echo(told or f"Nothing in {study.log.path} is damaged.", err=True)
+
+
 @contextlib.contextmanager
 def explaining_a_stop(study: Study) -> Iterator[None]:
     """Says on Ctrl-C, or when the disk is full, what is kept and how to go on."""
@@ -43,7 +54,7 @@ def explaining_a_stop(study: Study) -> Iterator[None]:
         click.echo(f"\n{_kept(study)}", err=True)
         raise
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         words = f"No space left on the disk of {study.folder}. {_kept(study)}"
         raise OSError(words) from None

@@ -56,6 +56,7 @@ def command(
     found = find(study)
     if study is None:
         click.echo(f"Study {found.folder}", err=True)
+    _start.mend(found)
     with _start.explaining_a_stop(found), _progress.watching("") as watch:
         launch.confirm(
             found,

@@ -64,6 +64,13 @@ if TYPE_CHECKING:
     help="Try first what an older study found best: the N (3) leading configurations that lie in "
     "this space.",
 )
+@click.option(
+    "--keep",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    help="Leading configurations whose model stays on disk; others are retrained to be exported.",
+)
 @_options.run_options
 @_options.rule_options
 @_limits.all_limits
@@ -74,6 +81,7 @@ def command(
     after: str | None,
     trials: int,
     seeds: int,
+    keep: int,
     workers: int | None,
     executor: str,
     limits: "Limits",
@@ -111,6 +119,7 @@ def command(
             workers=workers,
             executor=executor,
             limits=limits,
+            keep=keep,
             watch=watch,
         )
     if done.exhausted:

@@ -1,0 +1,44 @@
+"""Files of a study that nobody needs any more: of writers that were killed, of runs that ended."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+from kerascnn import training
+from kerascnn.record import RunRecord
+from tuning.study import Study
+
+# A file on its way, `.record.json.4711`, with the process that writes it.
+_BESIDE = re.compile(r"\..+\.(\d+)")
+# Keras insists on the ending of the one; the other is a run's sign of life.
+_WORKERS = (".model.keras", ".alive")
+_CHECKPOINT = "checkpoint.npz"
+
+
+def sweep(study: Study) -> None:
+    """Removes what killed processes left; the log is locked: no worker is at work."""
+    shutil.rmtree(study.apart, ignore_errors=True)
+    for folder, _, names in os.walk(study.folder):
+        for name in names:
+            found = _BESIDE.fullmatch(name)
+            if name in _WORKERS or (found and not _is_alive(int(found[1]))):
+                (Path(folder) / name).unlink(missing_ok=True)
+
+
+def drop(folder: Path, record: RunRecord) -> None:
+    """Removes what a run that is recorded no longer needs: it will not be continued."""
+    spec = record.spec
+    if spec.last_epoch == spec.epochs or record.status != "finished":
+        (training.run_dir(folder, spec) / _CHECKPOINT).unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    """Returns whether there is such a process here: another command may begin meanwhile."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
