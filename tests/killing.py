@@ -10,6 +10,7 @@ Each child leads a process group of its own, workers included; workers are spawn
 import contextlib
 import dataclasses
 import io
+import itertools
 import json
 import os
 import signal
@@ -89,17 +90,25 @@ def _child(order: dict[str, Any]) -> int:
 
 
 def _die_at(instant: int) -> None:
-    """Kills this process at the so-manieth instant of a write.
-
-    Each write has two: half of it done, and all; each fsync and rename too: before and after.
-    """
-    left = instant
+    """Kills this process at the so-manieth instant of a write."""
+    passed = itertools.count(1)
 
     def pass_by() -> None:
-        nonlocal left
-        left -= 1
-        if not left:
+        if next(passed) == instant:
             os.kill(os.getpid(), signal.SIGKILL)
+
+    at_writes(pass_by, setattr)
+
+
+def at_writes(pass_by: Callable[[], None], patch: Callable[[Any, str, Any], None]) -> None:
+    """Has `pass_by` called at every instant of a write to a study's folder.
+
+    Each write has one, when half of it is done; each fsync and rename two: before and after.
+
+    Args:
+        pass_by: It may raise, or never return.
+        patch: What sets an attribute of a module.
+    """
 
     def around(function: Callable[..., Any]) -> Callable[..., Any]:
         def called(*arguments: Any) -> None:
@@ -109,21 +118,22 @@ def _die_at(instant: int) -> None:
 
         return called
 
-    class Dying(io.FileIO):
+    class Watched(io.FileIO):
         def write(self, content: Any) -> int:
             half = len(content) // 2
             done = super().write(memoryview(content)[:half])
             pass_by()
             return done + super().write(memoryview(content)[half:])
 
-    def dying_open(path: Any, mode: str = "r", buffering: int = -1) -> Any:
+    def watched_open(path: Any, mode: str = "r", buffering: int = -1) -> Any:
         if mode not in ("wb", "ab+"):
             return open(path, mode, buffering)
-        file = Dying(path, mode.replace("b", ""))
+        file = Watched(path, mode.replace("b", ""))
         return file if not buffering else io.BufferedWriter(file)
 
-    record.open = dying_open  # type: ignore[attr-defined]
-    os.fsync, os.replace = around(os.fsync), around(os.replace)
+    patch(record, "open", watched_open)
+    patch(os, "fsync", around(os.fsync))
+    patch(os, "replace", around(os.replace))
 
 
 if __name__ == "__main__":
