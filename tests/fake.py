@@ -59,10 +59,16 @@ def die(folder: str) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def hold_the_lock() -> None:
-    """Sleeps in native code that keeps Python's lock: no thread of this process runs."""
+def wait_or_hold(path: str, hold: bool) -> None:
+    """Says in `path` that it began, and sleeps; to hold is to keep Python's lock meanwhile.
+
+    No thread of this process runs then, as in a long call of native code.
+    """
     import ctypes
 
+    Path(path).touch()
+    while not hold:
+        time.sleep(1)
     ctypes.PyDLL(None).sleep(600)
 
 
