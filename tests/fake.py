@@ -72,6 +72,17 @@ def wait_or_hold(path: str, hold: bool) -> None:
     ctypes.PyDLL(None).sleep(600)
 
 
+_kept: list[bytes] = []
+
+
+def leak(size: int) -> int:
+    """Keeps so many bytes for good, and returns the process' id."""
+    import os
+
+    _kept.append(b"x" * size)
+    return os.getpid()
+
+
 def double(number: int) -> int:
     return 2 * number
 

@@ -136,6 +136,17 @@ def test_what_cannot_travel_is_an_error_and_no_hang(call: Callable[[], None]) ->
         assert executor.submit(fake.double, 2).result(timeout=60) == 4
 
 
+def test_a_worker_that_grows_is_replaced_and_loses_no_call() -> None:
+    """In 60 calls each keeps 1 MiB: a worker has 30 to settle and may then grow by a tenth."""
+    with processes.executor(1, environment={}) as executor:
+        workers = [executor.submit(fake.leak, 2**20).result() for _ in range(60)]
+    assert len(set(workers[:31])) == 1
+    assert len(set(workers)) == 2
+    with processes.executor(1, environment={}) as executor:
+        workers = [executor.submit(fake.leak, 1).result() for _ in range(60)]
+    assert len(set(workers)) == 1
+
+
 def test_a_worker_that_cannot_start_is_an_error_and_no_hang(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

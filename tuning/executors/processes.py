@@ -20,6 +20,10 @@ from typing import Any
 from tuning.executors import WorkerDiedError, _worker
 
 _SPAWN = multiprocessing.get_context("spawn")
+# A worker's memory has settled after so many calls; one that then grows to so many times as much is
+# replaced, which takes 4 s: at worst once in so many calls, where networks differ much in size.
+_SETTLED = 30
+_GROWTH = 1.1
 
 Call = tuple[Future[Any], Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
@@ -73,6 +77,8 @@ class _Slot:
         self._killed = False
         self._spent = False  # Whether the worker is good for no further call.
         self._future: Future[Any] | None = None  # Of the call under way.
+        self._answers = 0  # Of this worker.
+        self._settled = 0  # Bytes resident in it after `_SETTLED` of them.
         self._process: Any = None
         self._pipe: Any = None
         self.thread = threading.Thread(target=self._serve, daemon=True)
@@ -112,7 +118,16 @@ class _Slot:
         finally:
             with self._lock:
                 self._future = None
+        self._weigh(answer[2])
         return answer[:2]
+
+    def _weigh(self, resident: int) -> None:
+        """Takes what a call left resident: a backend keeps something of every network."""
+        self._answers += 1
+        if self._answers == _SETTLED:
+            self._settled = resident
+        elif self._answers > _SETTLED and resident > _GROWTH * self._settled:
+            self._spent = True
 
     def _start(self) -> None:
         ours, theirs = _SPAWN.Pipe()
@@ -122,7 +137,7 @@ class _Slot:
             process.start()
         theirs.close()
         self._pipe, self._process = ours, process
-        self._spent = False
+        self._spent, self._answers = False, 0
 
     def _end(self) -> int | None:
         with self._lock:
