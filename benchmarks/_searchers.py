@@ -169,7 +169,7 @@ def our_oracle(replay: Replay, seed: int, *, oracle: str, seeds: int = 1) -> Non
         ask, circumstances = found
         asking.asked(circumstances)
         trial = trials.enter(ask)
-        _train(replay, trial, numbers[key(trial.point, replay.curves)])
+        _train(replay, trials, trial, numbers[key(trial.point, replay.curves)])
         asking.tell(trial, trial.scores(_OBJECTIVE))
         best = trials.ranked()[0]
         replay.name(numbers[key(best.point, replay.curves)])
@@ -195,12 +195,13 @@ class _Study:
         return self.spec.base.configure(point)
 
 
-def _train(replay: Replay, trial: Trial, point: int) -> None:
+def _train(replay: Replay, trials: Trials, trial: Trial, point: int) -> None:
     """Trains the runs that a trial has not inherited."""
     for repeat in range(trial.seeds):
         if repeat not in trial.runs:
             score = replay.train(point, repeat, trial.config.last_epoch)[-1]
-            trial.runs[repeat] = RunRecord(spec=trial.config, metrics={_OBJECTIVE: score})
+            spec = dataclasses.replace(trial.config, repeat=repeat)
+            trials.take(trial, RunRecord(spec=spec, metrics={_OBJECTIVE: score}))
 
 
 def shuffled(curves: Curves, seed: int) -> list[int]:
@@ -243,6 +244,8 @@ SEARCHERS: Mapping[str, Searcher] = {
     "Optuna TPE, Hyperband": optuna_tpe,
     "our random_search": functools.partial(our_oracle, oracle="random_search"),
     "our hyperband": functools.partial(our_oracle, oracle="hyperband"),
+    "race": functools.partial(our_oracle, oracle="race", seeds=3),
+    "race, 5 seeds": functools.partial(our_oracle, oracle="race", seeds=5),
     "our bayesian": functools.partial(our_oracle, oracle="bayesian"),
 }
 # Name in the table -> the package it needs

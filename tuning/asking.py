@@ -58,6 +58,7 @@ class Asking:
         self._versions = versions
         self._learns: bool = registry.constant(_ROOM, spec.oracle, "LEARNS", True)
         self._continues: bool = registry.constant(_ROOM, spec.oracle, "CONTINUES", False)
+        self._allots = spec.allots_seeds
         self._asked: list[Circumstances] = []  # By number of the trial
         self._scores: dict[int, Sequence[float]] = {}  # Trial -> of its runs; none: it failed
         self._told = 0  # How many trials the oracles were told of.
@@ -97,7 +98,9 @@ class Asking:
         number = len(self._trials)
         if number < len(self._spec.contenders):  # The baselines that every other must beat.
             contender = self._spec.contenders[number]
-            return Ask(point=self._spec.point(contender, contender.defaults())), _BASELINE
+            seeds = 1 if self._allots else None  # More, if it stays in the race.
+            point = self._spec.point(contender, contender.defaults())
+            return Ask(point=point, seeds=seeds), _BASELINE
         told = self._least_told(number) if self._learns else 0
         while all(each in self._scores for each in range(told)):
             known = told if self._learns else number
@@ -131,12 +134,16 @@ class Asking:
         """The oracle of each family by its name, told and asked all that the log says."""
         with quiet.silenced():  # It may bring Keras and its backend.
             entry = registry.load(_ROOM, self._spec.oracle)
+        options: dict[str, Any] = {"seeds": self._spec.seeds} if self._allots else {}
+        if self._spec.points:
+            options["points"] = self._spec.points
         made: dict[str, Oracle] = {
             contender.name: entry.oracle(
                 contender.space,
                 maximize=metrics.maximize(self._spec.objective),
                 seed=self._spec.seed,
                 epochs=contender.base.epochs,
+                **options,
             )
             for contender in self._spec.contenders
         }
@@ -164,7 +171,8 @@ class Asking:
             # With a setting beside the space it is no point of it, which oracles tell by its names.
             beside = {*point} - {*contender.space, "family"}
             names = () if beside else contender.space
-            oracle.adopt(number, {name: point[name] for name in names})
+            own = {name: point[name] for name in names}
+            oracle.adopt(number, dataclasses.replace(self._trials[number].ask, point=own))
             return
         ask = self._ask(contender, number, new=circumstances.new)
         asked = (point, self._trials[number].parent)

@@ -31,6 +31,7 @@ class Board:
             equivalent to it; None if the leader has one run.
         question: The margin and level that `pairs` and the best-set go by.
         failures: Why runs failed: the last line of the first error of each configuration.
+        descriptive: Whether scores decided seeds or epochs, which the intervals know nothing of.
         imported: Where the runs came from, if they are another tool's trials; else None.
         unreadable: Which run's logits are missing or damaged, a phrase a file.
         repeated: Runs left out as they stand in more than one of the studies.
@@ -44,6 +45,7 @@ class Board:
     undecided: int | None
     question: Question
     failures: Mapping[str, str]
+    descriptive: bool
     imported: Mapping[str, Any] | None
     unreadable: tuple[str, ...]
     repeated: int
@@ -58,6 +60,7 @@ class Board:
             "metric": self.metric,
             "split": self.split,
             "imported": self.imported,
+            "descriptive": self.descriptive,
             "configurations": rows,
             "pairs": [dataclasses.asdict(pair) for pair in self.pairs],
         }
@@ -130,6 +133,7 @@ def compare(
         undecided=_undecided(standing, board[0], leading),
         question=question,
         failures=failures,
+        descriptive=any(_is_descriptive(each, part) for each in studies),
         imported=studies[0].imported,
         unreadable=tuple(unreadable),
         repeated=repeated,
@@ -146,7 +150,28 @@ def from_records(study: Study) -> list[Row]:
 def _from_records(groups: Groups, part: str, name: str) -> list[Row]:
     settings = gathered.shown(groups)
     found = [rows.from_records(runs, part, name, settings[c]) for c, runs in groups.items()]
-    return rows.ranked(found, name)
+    return rows.ranked(_left_behind(found, groups), name)
+
+
+def _left_behind(found: Sequence[Row], groups: Groups) -> list[Row]:
+    """Returns the rows, those marked that a race gave fewer seeds than others: they lost it."""
+    raced = {
+        row.config_id: row.n + row.failed
+        for row in found
+        if any(run.study.spec.allots_seeds for run in groups[row.config_id])
+        and groups[row.config_id][0].record.spec.phase == "search"
+        and not row.stopped_early
+    }
+    most = max(raced.values(), default=0)
+    lost = {config for config, count in raced.items() if count < most}
+    return [
+        dataclasses.replace(row, stopped_early=row.stopped_early or row.config_id in lost)
+        for row in found
+    ]
+
+
+def _is_descriptive(study: Study, part: str) -> bool:
+    return study.spec.is_descriptive and gathered.phase_of(study, part) == study.spec.phase
 
 
 def _question(studies: Sequence[Study], name: str, margin: float | None) -> Question:

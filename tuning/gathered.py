@@ -155,9 +155,14 @@ def shown(groups: Groups) -> dict[str, dict[str, Value]]:
     }
 
 
+def phase_of(study: Study, part: str) -> str:
+    """Returns of which phase the runs are that a part of the data is asked about of."""
+    return _PHASES.get(part, study.spec.phase)
+
+
 def _of_phase(study: Study, part: str) -> list[Run]:
     # What a confirmation trained anew has no part in the search's leaderboard.
-    phase = _PHASES.get(part, study.spec.phase)
+    phase = phase_of(study, part)
     return [
         Run(study, config, record)
         for config, record in study.identified()
@@ -169,7 +174,7 @@ def _refuse_nothing(study: Study, runs: Sequence[Run], part: str, name: str) -> 
     full = metrics.prefix_of(part) + name
     if any(run.record.status == "finished" and full in run.record.metrics for run in runs):
         return
-    if not runs and _PHASES.get(part, study.spec.phase) != study.spec.phase:
+    if not runs and phase_of(study, part) != study.spec.phase:
         raise ValueError(f"No run of {study.folder} was scored on {part} yet: `confirm` does that.")
     if not runs:
         raise ValueError(f"No run of {study.folder} has ended yet.")

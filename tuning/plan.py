@@ -18,6 +18,7 @@ def new_search(
     dataset: str,
     *,
     oracle: str = "random_search",
+    points: str | None = None,
     trials: int = 8,
     seeds: int = 3,
     epochs: int = 9,
@@ -39,6 +40,8 @@ def new_search(
         family: See `launch.search`.
         dataset: See `launch.search`.
         oracle: See `launch.search`.
+        points: Which oracle draws the points of one that leaves them to another; None: as that
+            one likes best.
         trials: See `launch.search`.
         seeds: See `launch.search`.
         epochs: Planned passes over the training images.
@@ -67,6 +70,7 @@ def new_search(
     spec: dict[str, Any] = {
         "space": found[0],
         "oracle": oracle,
+        "points": _points(oracle, points),
         "objective": objective,
         "trials": trials,
         "seeds": seeds,
@@ -222,6 +226,22 @@ def _swept(
             raise ValueError(f"A sweep takes values: {name}=a,b,c. Received: {over[name]}")
         swept[name] = domain
     return swept
+
+
+def _points(oracle: str, points: str | None) -> str:
+    """Returns which oracle draws the points of another, "" for the one it likes best.
+
+    Raises:
+        ValueError: If it draws them itself, or cannot leave them to that one.
+    """
+    known = registry.constant("tuning.oracles", oracle, "POINTS", ())
+    if points is None:
+        return ""
+    if not known:
+        raise ValueError(f"{oracle} draws its points itself. Received also: --points {points}")
+    if points not in known:
+        raise ValueError(registry.unknown(f"what draws the points of {oracle}", points, known))
+    return "" if points == known[0] else points
 
 
 def _families(typed: str) -> list[str]:

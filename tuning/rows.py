@@ -25,7 +25,8 @@ class Row:
         hyperparameters: The settings that vary in the study or between studies, defaults
             included.
         epochs: Epochs its runs were trained for, a rule that ends a run early aside.
-        stopped_early: Whether that is less than was planned: such a row is not ranked.
+        stopped_early: Whether that is less than was planned, or a race gave others more seeds: such
+            a row is not ranked.
         n: Finished runs.
         failed: Failed runs; they are counted, never averaged away.
         values: The metric of each finished run, by repeat.

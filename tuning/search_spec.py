@@ -60,6 +60,7 @@ class SearchSpec:
         others: The other families of a search, each with an oracle of its own; points then name
             their family.
         oracle: An entry of `tuning/oracles`; "" if points are given (`train`).
+        points: Which oracle draws the points of one that leaves them to another; "": its own rule.
         objective: The metric that ranks, such as "val_accuracy".
         seed: Of the oracle, the runs' seeds and the division of the data.
         backend: "tensorflow" or "jax".
@@ -81,6 +82,7 @@ class SearchSpec:
     space: Space = dataclasses.field(default_factory=dict)
     others: tuple[Contender, ...] = ()
     oracle: str = "random_search"
+    points: str = ""
     objective: str = "val_accuracy"
     seed: int = 0
     backend: str = "tensorflow"
@@ -130,6 +132,20 @@ class SearchSpec:
         if self.oracle:
             return "search"
         return "decompose" if self.subsets else "train"
+
+    @property
+    def allots_seeds(self) -> bool:
+        """Whether its oracle gives some configurations more seeds than others."""
+        return self._oracle_says("ALLOTS_SEEDS")
+
+    @property
+    def is_descriptive(self) -> bool:
+        """Whether its oracle chose epochs or seeds by score, which intervals know nothing of."""
+        return self._oracle_says("CONTINUES") or self.allots_seeds
+
+    def _oracle_says(self, literal: str) -> bool:
+        known = self.oracle in registry.names("tuning.oracles")
+        return known and bool(registry.constant("tuning.oracles", self.oracle, literal, False))
 
     @property
     def training_sets(self) -> tuple[str, ...]:

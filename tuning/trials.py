@@ -28,6 +28,7 @@ class Trial:
         continued: Whether a later trial continues it: it then needs no more seeds.
         asked: Runs the oracle asked for; None: the study's number.
         seeds: Runs that are planned; those of an earlier command may be more.
+        inherited: Repeats of runs that belong to the trial it continues.
         runs: Records by repeat.
     """
 
@@ -38,7 +39,14 @@ class Trial:
     continued: bool = False
     asked: int | None = None
     seeds: int = 0
+    inherited: frozenset[int] = frozenset()
     runs: dict[int, RunRecord] = dataclasses.field(default_factory=dict)
+
+    @property
+    def ask(self) -> Ask:
+        """What was asked for."""
+        epochs = self.config.stop_epoch or None
+        return Ask(point=self.point, epochs=epochs, seeds=self.asked, parent=self.parent)
 
     @property
     def complete(self) -> bool:
@@ -50,11 +58,12 @@ class Trial:
 
     @property
     def tally(self) -> Tally:
-        """Its runs: none if none are planned, or its network cannot be built."""
+        """Its own runs: none if none are planned, or its network cannot be built."""
         if not self.seeds or self.infeasible:
             return Tally()
-        failed = sum(run.status == "failed" for run in self.runs.values())
-        return Tally(len(self.runs), failed, max(self.seeds, len(self.runs)))
+        own = [run for repeat, run in self.runs.items() if repeat not in self.inherited]
+        failed = sum(run.status == "failed" for run in own)
+        return Tally(len(own), failed, max(self.seeds - len(self.inherited), len(own)))
 
     def score(self, metric: str) -> float | None:
         """Returns the mean of `scores`; None if there are none."""
@@ -103,6 +112,7 @@ class Trials:
         self._total = Tally()
         self._ranking: Ranking[str, Trial] = Ranking()
         self._with_model: dict[str, Trial] = {}  # Configurations that may have one on disk
+        self._allots = spec.allots_seeds
         self._maximize = metrics.maximize(spec.objective)
         self._seeds = spec.seeds if spec.oracle else 0
         self.trials = spec.trials
@@ -137,6 +147,7 @@ class Trials:
             parent.continued = True
             if parent.config.last_epoch == config.last_epoch:  # Only more seeds are wanted.
                 trial.runs.update(parent.runs)
+                trial.inherited = frozenset(parent.runs)
         self._all.append(trial)
         self._of.setdefault(config.config_id, []).append(trial)
         if ask.parent is None:
@@ -215,7 +226,7 @@ class Trials:
         leaders = self._ranking.items(1)
         return Progress(
             ended=self._total.ended,
-            planned=self._total.planned + to_come * self._seeds,
+            planned=self._total.planned + to_come * (1 if self._allots else self._seeds),
             failed=self._total.failed,
             best=leaders[0].score(self._spec.objective) if leaders else None,
         )

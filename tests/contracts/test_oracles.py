@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kerascnn import registry
-from tuning.oracles import Oracle
+from tuning.oracles import Ask, Oracle
 from tuning.space import Choice, Float, Int, Space, size
 
 SPACE: Space = {
@@ -97,7 +97,7 @@ def test_nothing_is_written(name: str, tmp_path: Any, monkeypatch: pytest.Monkey
 def test_random_search_never_asks_an_adopted_point() -> None:
     oracle = make("random_search", SPACE)
     mine = {"filters": 8, "pooling": "max", "padded": True, "dropout": 0.0}
-    oracle.adopt(0, mine)
+    oracle.adopt(0, Ask(point=mine))
     found = points(oracle, 100)
     assert mine not in found
     assert len(found) == (size(SPACE) or 0) - 1
@@ -105,7 +105,8 @@ def test_random_search_never_asks_an_adopted_point() -> None:
 
 def test_a_point_outside_the_space_is_not_adopted() -> None:
     oracle = make("random_search", SPACE)
-    oracle.adopt(0, {"filters": 9, "pooling": "max", "padded": True, "dropout": 0.0})
+    outside = {"filters": 9, "pooling": "max", "padded": True, "dropout": 0.0}
+    oracle.adopt(0, Ask(point=outside))
     assert len(points(oracle, 100)) == size(SPACE)
 
 
@@ -152,9 +153,9 @@ def test_bayesian_continues_by_adoption_past_its_random_phase() -> None:
         ask = first.ask(trial)
         assert ask is not None
         first.tell(trial, [trial % 5 / 5])
-        told.append(ask.point)
+        told.append(ask)
     again = make("bayesian", ENDLESS)
-    for trial, point in enumerate(told, start=1):
-        again.adopt(trial, point)
+    for trial, ask in enumerate(told, start=1):
+        again.adopt(trial, ask)
         again.tell(trial, [trial % 5 / 5])
     assert again.ask(14) == first.ask(14)

@@ -91,7 +91,7 @@ def test_an_ask_in_vain_leaves_no_trace() -> None:
 
 def test_an_exhausted_space_still_promotes() -> None:
     oracle = hyperband.oracle({"rate": Choice(0.1, 0.2, 0.3, 0.4)}, seed=0, epochs=9)
-    oracle.adopt(0, {"rate": 0.1})
+    oracle.adopt(0, Ask(point={"rate": 0.1}))
     oracle.tell(0, [0.1])
     asks = []
     while (ask := oracle.ask(len(asks) + 1)) is not None:

@@ -37,6 +37,7 @@ SPACE = {
 }
 SPEC = SearchSpec(base=BASE, space=SPACE, trials=6, seeds=2)
 HYPERBAND = dataclasses.replace(SPEC, oracle="hyperband", trials=13)
+RACE = dataclasses.replace(SPEC, oracle="race", trials=12, seeds=3)
 
 
 def begin(folder: Path, spec: SearchSpec = SPEC) -> Study:
@@ -147,6 +148,39 @@ def test_hyperband_cut_anywhere_ends_as_if_it_was_not(
     _resume_after_every_cut(tmp_path, HYPERBAND, run, step=3)
 
 
+@pytest.mark.parametrize("run", [in_one, in_two])
+def test_a_race_cut_anywhere_ends_as_if_it_was_not(
+    tmp_path: Path, run: Callable[[Study], Any]
+) -> None:
+    _resume_after_every_cut(tmp_path, RACE, run, step=3)
+
+
+def test_a_race_trains_no_run_twice_and_counts_each_once(tmp_path: Path) -> None:
+    study = begin(tmp_path / "s", RACE)
+    told = []
+    in_one(study, watch=told.append)
+    asks = essence(study)[0]
+    assert sum(ask["parent"] is None for ask in asks) == RACE.trials
+    assert asks[0]["seeds"] == 1  # The baseline, trained as long as planned.
+    assert asks[0]["epochs"] is None
+    runs = [(record.spec.run_id, record.spec.last_epoch) for record in study.log]
+    assert len(runs) == len(set(runs)) == told[-1].ended == told[-1].planned
+
+
+def test_who_lost_a_race_is_not_ranked(tmp_path: Path) -> None:
+    study = begin(tmp_path / "s", RACE)
+    in_one(study)
+    board = comparison.compare(study)
+    assert board.descriptive
+    ranked = [row for row in board.rows if row.is_ranked]
+    assert ranked
+    assert all(row.n + row.failed == RACE.seeds and row.epochs == 9 for row in ranked)
+    lost = [row for row in board.rows if row.stopped_early and row.epochs == 9]
+    assert lost, "everybody won"
+    assert all(row.n + row.failed < RACE.seeds for row in lost)
+    assert board.rows.index(ranked[-1]) < board.rows.index(lost[0])
+
+
 def test_hyperband_counts_configurations_and_finishes_its_promotions(tmp_path: Path) -> None:
     study = begin(tmp_path / "s", HYPERBAND)
     in_one(study)
@@ -203,7 +237,7 @@ FAMILIES = dataclasses.replace(
 )
 
 
-@pytest.mark.parametrize("oracle", ["random_search", "hyperband"])
+@pytest.mark.parametrize("oracle", ["random_search", "hyperband", "race"])
 @pytest.mark.parametrize("run", [in_one, in_two])
 def test_families_cut_anywhere_end_as_if_they_were_not(
     tmp_path: Path, run: Callable[[Study], Any], oracle: str

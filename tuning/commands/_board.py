@@ -44,9 +44,14 @@ def show(board: "Board", *, wide: bool = False) -> None:
         wide: Whether the standard deviation's interval and floor have columns too.
     """
     click.echo(f"{board.study}: {board.metric} on {board.split}")
-    table(board.rows, board.metric, _occasional(board), wide=wide)
+    more = _occasional(board)
+    table(board.rows, board.metric, more, wide=wide, descriptive=board.descriptive)
     if early := [row for row in board.rows if row.stopped_early]:
-        click.echo(f"{len(early)} stopped early, after as many epochs as it says: not ranked.")
+        click.echo(f"{len(early)} stopped early, after the epochs and runs it says: not ranked.")
+    if board.descriptive:
+        click.echo(
+            "The 95 % intervals only describe: scores decided what went on. `confirm` tests."
+        )
     if board.split == "test":
         click.echo("Scored on the test set, as the log says before it was trained on the rest.")
     for config, reason in board.failures.items():
@@ -72,6 +77,7 @@ def table(
     more: Mapping[str, Callable[["Row"], str]],
     *,
     wide: bool = False,
+    descriptive: bool = False,
 ) -> None:
     """Prints rows on stdout.
 
@@ -82,8 +88,9 @@ def table(
         metric: The heading of the means.
         more: Heading -> cell of a row: columns after the usual ones.
         wide: Whether the standard deviation's interval and floor have columns too.
+        descriptive: Whether intervals are headed so: they know nothing of how runs were chosen.
     """
-    columns = {**_columns(metric, wide), **more}
+    columns = {**_columns(metric, wide, "descriptive" if descriptive else "95 %"), **more}
     title, *lines = aligned([list(columns), *([c(row) for c in columns.values()] for row in rows)])
     several = len({row.family for row in rows}) > 1
     settings = [settings_of(row, family=several) for row in rows]
@@ -147,7 +154,7 @@ def mark(marked: bool) -> str:
     return "*" if marked else ""
 
 
-def _columns(metric: str, wide: bool) -> dict[str, Callable[["Row"], str]]:
+def _columns(metric: str, wide: bool, kind: str) -> dict[str, Callable[["Row"], str]]:
     """Returns heading -> cell of a row."""
     beside = {
         "sd 95 %": lambda row: interval(row.sd_interval, digits=4),
@@ -157,8 +164,8 @@ def _columns(metric: str, wide: bool) -> dict[str, Callable[["Row"], str]]:
         "id": lambda row: row.config_id[:6],
         "n": lambda row: f"{row.n} of {row.n + row.failed}" if row.failed else str(row.n),
         metric: lambda row: _number(row.mean) or "failed",
-        "new data 95 %": lambda row: interval(row.interval_new_data),
-        "seeds 95 %": lambda row: interval(row.interval_seeds),
+        f"new data {kind}": lambda row: interval(row.interval_new_data),
+        f"seeds {kind}": lambda row: interval(row.interval_seeds),
         "sd": lambda row: _number(row.sd),
         **(beside if wide else {}),
         "parameters": lambda row: "" if row.parameters is None else f"{row.parameters:,}",

@@ -17,6 +17,7 @@ _BESIDE = (
     "name",
     "trials",
     "seeds",
+    "keep",
     "workers",
     "executor",
     "time_budget",

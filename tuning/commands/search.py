@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     help=f"Who proposes: {', '.join(registry.names('tuning.oracles'))}.",
 )
 @click.option(
+    "--points",
+    metavar="ORACLE",
+    help="Who draws the points of a race: random_search or bayesian.  [default: random_search]",
+)
+@click.option(
     "--trials",
     type=click.IntRange(1),
     default=8,

@@ -4,7 +4,11 @@ Contract of every public module here:
 
     def oracle(space, *, maximize, seed, epochs) -> Oracle
     LEARNS = False       optional, a literal: no ask depends on a score, so none waits for one
-    CONTINUES = True     optional, a literal: some asks train an earlier trial for longer
+    CONTINUES = True     optional, a literal: some asks continue an earlier trial
+    ALLOTS_SEEDS = True  optional, a literal: asks say how many seeds; one more keyword is `seeds`,
+                         how many there are at most
+    POINTS = (...)       optional, a literal: the oracles that may draw its points; one more keyword
+                         is `points`, which of them does
 
 `epochs` is the planned length of a run. An oracle does not train, time, retry, print or write
 files, and is called from one thread only. Its next ask is a function of its seed and of the
@@ -47,8 +51,8 @@ class Oracle(Protocol):
 
     asks_again: bool
 
-    def adopt(self, trial: int, point: Mapping[str, Value]) -> None:
-        """Takes a point that was chosen by others, such as the baseline."""
+    def adopt(self, trial: int, ask: Ask) -> None:
+        """Takes what was chosen by others, such as the baseline, or by itself before the replay."""
 
     def ask(self, trial: int, *, new: bool = True) -> Ask | None:
         """Returns the point to try as `trial`.

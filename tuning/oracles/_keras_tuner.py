@@ -48,9 +48,9 @@ class UnlearningOracle:
             getattr(keras_tuner.oracles, name), space, maximize=True, max_trials=None
         )
 
-    def adopt(self, trial: int, point: Mapping[str, Value]) -> None:
-        if self._adopts and spaces.contains(self._space, point):
-            values = {name: point[name] for name in self._space}
+    def adopt(self, trial: int, ask: Ask) -> None:
+        if self._adopts and spaces.contains(self._space, ask.point):
+            values = {name: ask.point[name] for name in self._space}
             self._enter(f"adopted{trial}", values)
 
     def ask(self, trial: int, *, new: bool = True) -> Ask | None:
@@ -112,9 +112,9 @@ class LearningOracle:
         self._points: dict[int, Mapping[str, Value]] = {}  # Trial -> point
         self._scores: dict[int, float | None] = {}  # Trial -> score; None: it failed
 
-    def adopt(self, trial: int, point: Mapping[str, Value]) -> None:
-        if spaces.contains(self._space, point):
-            self._points[trial] = {name: point[name] for name in self._space}
+    def adopt(self, trial: int, ask: Ask) -> None:
+        if spaces.contains(self._space, ask.point):
+            self._points[trial] = {name: ask.point[name] for name in self._space}
 
     def tell(self, trial: int, scores: Sequence[float]) -> None:
         self._scores[trial] = statistics.fmean(scores) if scores else None

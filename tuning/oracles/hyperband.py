@@ -18,7 +18,6 @@ from typing import Any
 
 import keras_tuner
 
-from kerascnn.spec import Value
 from tuning import space as spaces
 from tuning.oracles import Ask, Oracle, _keras_tuner
 from tuning.space import Space
@@ -57,11 +56,12 @@ class HyperbandOracle:
         self._scores: list[float | None] = []
         self._failed: set[str] = set()  # Names of Keras Tuner's trials
 
-    def adopt(self, trial: int, point: Mapping[str, Value]) -> None:
+    def adopt(self, trial: int, ask: Ask) -> None:
         """Takes a point that no bracket holds; it is only never drawn again."""
-        if spaces.contains(self._space, point):
+        if spaces.contains(self._space, ask.point):
             self._points += 1
-            _keras_tuner.enter(self._brackets, str(trial), {n: point[n] for n in self._space})
+            values = {name: ask.point[name] for name in self._space}
+            _keras_tuner.enter(self._brackets, str(trial), values)
 
     def tell(self, trial: int, scores: Sequence[float]) -> None:
         score = statistics.fmean(scores) if scores else None

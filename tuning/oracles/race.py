@@ -1,0 +1,247 @@
+"""A race: many configurations for a few epochs, the better for longer, contenders with more seeds.
+
+Rungs of asynchronous successive halving (Li, Jamieson, Rostamizadeh, Gonina, Ben-tzur, Hardt,
+Recht & Talwalkar, "A System for Massively Parallel Hyperparameter Tuning", MLSys 2020,
+https://arxiv.org/abs/1810.05934): two ninths of the planned epochs, four ninths, all. The best
+third of a rung goes on, but for those that its noise cannot bring to the lead. Of those that came
+to the end, the ones that the noise between seeds does not tell from the best get further seeds,
+one at a time, as in racing (Maron & Moore, "Hoeffding Races", NeurIPS 1993), up to the study's
+number.
+
+Where points come from is left to another oracle. The figures behind the constants, and how soon it
+finds what others find: benchmarks/RESULTS.md.
+"""
+
+import dataclasses
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+
+from kerascnn import registry
+from kerascnn.spec import Value
+from tuning.oracles import Ask, Oracle
+from tuning.space import Space
+
+LEARNS = True
+CONTINUES = True
+ALLOTS_SEEDS = True
+POINTS = ("random_search", "bayesian")
+
+# Parts of the planned epochs.
+_RUNGS = (2 / 9, 4 / 9, 1.0)
+# One of so many goes on from rung to rung.
+_FACTOR = 3
+# Standard deviations by which what a rung shows may be wrong, and still somebody goes on.
+_DOUBT = 2.0
+# The same between contenders: while the race is on, and at its end.
+_CLOSE, _CLOSE_AT_THE_END = 1.0, 2.0
+# Further seeds for one configuration that came to the end, while the race is on.
+_FURTHER = 0.5
+# Pairs or repeats that a standard deviation is estimated from, at least.
+_ENOUGH = 3
+
+
+def oracle(
+    space: Space,
+    *,
+    maximize: bool = True,
+    seed: int = 0,
+    epochs: int = 1,
+    seeds: int = 1,
+    points: str = "random_search",
+) -> Oracle:
+    """Returns the oracle.
+
+    Args:
+        space, maximize, seed, epochs: See the room.
+        seeds: Runs that a contender has at most.
+        points: Which oracle draws the points, one of `POINTS`. One that learns is told the scores
+            of the first rung, which all have.
+
+    Raises:
+        ValueError: If `points` is none of these.
+    """
+    if points not in POINTS:
+        raise ValueError(registry.unknown("what draws the points of a race", points, POINTS))
+    drawing = registry.load("tuning.oracles", points).oracle(
+        space, maximize=maximize, seed=seed, epochs=epochs
+    )
+    return RaceOracle(drawing, maximize=maximize, epochs=epochs, seeds=seeds)
+
+
+@dataclasses.dataclass(eq=False)
+class _Runner:
+    """One configuration in the race; scores are better the higher.
+
+    Attributes:
+        point: Which.
+        latest: Its last trial.
+        rung: That which it was asked for last; the last rung is the planned length.
+        seeds: Runs asked for.
+        pending: Whether its last trial is still under way.
+        failed: Whether its last trial failed.
+        readings: Rung -> what it showed there.
+        scores: Of its runs of the planned length.
+    """
+
+    point: Mapping[str, Value]
+    latest: int
+    rung: int
+    seeds: int
+    pending: bool = True
+    failed: bool = False
+    readings: dict[int, float] = dataclasses.field(default_factory=dict)
+    scores: Sequence[float] = ()
+
+    @property
+    def mean(self) -> float:
+        return statistics.fmean(self.scores)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether something may be asked of it."""
+        return not (self.pending or self.failed)
+
+
+class RaceOracle:
+    """The race over points that another oracle draws.
+
+    Args:
+        drawing: Draws the points.
+        maximize: Whether more is better.
+        epochs: The planned length, at least 1.
+        seeds: Runs that a contender has at most.
+    """
+
+    asks_again = False
+
+    def __init__(self, drawing: Oracle, *, maximize: bool, epochs: int, seeds: int) -> None:
+        self._drawing = drawing
+        self._sign = 1.0 if maximize else -1.0
+        self._lengths = sorted({max(1, round(epochs * part)) for part in _RUNGS})
+        self._top = len(self._lengths) - 1
+        self._seeds = seeds
+        self._runners: list[_Runner] = []
+        self._of: dict[int, _Runner] = {}  # Trial -> whose it is
+        self._further = 0  # Seeds asked for beyond everybody's first
+
+    def adopt(self, trial: int, ask: Ask) -> None:
+        if ask.parent is None:
+            self._drawing.adopt(trial, ask)
+        self._enter(trial, ask)
+
+    def tell(self, trial: int, scores: Sequence[float]) -> None:
+        runner = self._of[trial]
+        runner.pending, runner.failed = False, not scores
+        if not scores:
+            self._drawing.tell(trial, scores)
+            return
+        better = [self._sign * score for score in scores]
+        runner.readings[runner.rung] = statistics.fmean(better)
+        if runner.rung == self._top:
+            runner.scores = better
+        if not runner.rung:
+            self._drawing.tell(trial, scores)
+
+    def ask(self, trial: int, *, new: bool = True) -> Ask | None:
+        found = self._go_on(trial, ending=False) if new else None
+        if found is None and new:
+            drawn = self._drawing.ask(trial, new=True)
+            found = None if drawn is None else self._asked(trial, drawn.point, 0, 1, None)
+        # The points are used up, or no more are wanted: those that are there come to the end.
+        return found or self._go_on(trial, ending=True)
+
+    def _go_on(self, trial: int, *, ending: bool) -> Ask | None:
+        """Returns what continues a runner; None: nothing for now.
+
+        Args:
+            trial: The number of the ask.
+            ending: Whether nobody joins any more.
+        """
+        ways = [self._contender, self._promoted]
+        for way in reversed(ways) if ending else ways:
+            if (runner := way(ending=ending)) is not None:
+                further = way == self._contender
+                self._further += further
+                rung = runner.rung if further else runner.rung + 1
+                return self._asked(trial, runner.point, rung, runner.seeds + further, runner.latest)
+        return None
+
+    def _asked(
+        self, trial: int, point: Mapping[str, Value], rung: int, seeds: int, parent: int | None
+    ) -> Ask:
+        ask = Ask(
+            point=point,
+            epochs=None if rung == self._top else self._lengths[rung],
+            seeds=None if seeds == self._seeds else seeds,
+            parent=parent,
+        )
+        self._enter(trial, ask)
+        return ask
+
+    def _enter(self, trial: int, ask: Ask) -> None:
+        rung = self._top if ask.epochs is None else self._lengths.index(ask.epochs)
+        seeds = self._seeds if ask.seeds is None else ask.seeds
+        if ask.parent is None:
+            self._of[trial] = _Runner(ask.point, trial, rung, seeds)
+            self._runners.append(self._of[trial])
+            return
+        runner = self._of[trial] = self._of[ask.parent]
+        runner.latest, runner.pending = trial, True
+        runner.rung, runner.seeds = rung, seeds
+
+    def _promoted(self, *, ending: bool) -> _Runner | None:
+        """Returns who goes on to the next rung, of the highest rung that has somebody."""
+        for rung in reversed(range(self._top)):
+            shown = [each for each in self._runners if rung in each.readings]
+            waiting = any(each.pending and each.rung == rung for each in self._runners)
+            share = len(shown) / _FACTOR
+            count = math.ceil(share) if ending and not waiting else int(share)
+            best = sorted(shown, key=lambda each: each.readings[rung], reverse=True)[:count]
+            for runner in best:
+                if runner.rung == rung and runner.is_free and not self._is_beaten(runner, shown):
+                    return runner
+        return None
+
+    def _is_beaten(self, runner: _Runner, shown: Sequence[_Runner]) -> bool:
+        """Returns whether the noise of a runner's rung cannot bring it to the next one's lead.
+
+        What others gained from this rung to the next says how far a reading here is to be trusted.
+        """
+        here, there = runner.rung, runner.rung + 1
+        on = [each for each in shown if there in each.readings]
+        if len(on) < _ENOUGH:
+            return False
+        gains = [each.readings[there] - each.readings[here] for each in on]
+        hoped = statistics.fmean(gains) + _DOUBT * statistics.stdev(gains)
+        return runner.readings[here] + hoped < max(each.readings[there] for each in on)
+
+    def _contender(self, *, ending: bool) -> _Runner | None:
+        """Returns who gets another seed: of those that may be the best, who has fewest."""
+        ended = [each for each in self._runners if each.scores and not each.failed]
+        if not ended or (not ending and self._further >= _FURTHER * len(ended)):
+            return None
+        sd = self._noise(ended)
+        best = max(ended, key=lambda each: each.mean - (sd or 0.0) / (2 * len(each.scores)))
+        close = _CLOSE_AT_THE_END if ending else _CLOSE
+
+        def is_close(runner: _Runner) -> bool:
+            if sd is None or runner is best:
+                return True
+            error = sd * math.sqrt(1 / len(runner.scores) + 1 / len(best.scores))
+            return runner.mean + close * error > best.mean
+
+        contenders = [each for each in ended if is_close(each)]
+        if len(contenders) == 1 and not ending:
+            return None
+        free = [each for each in contenders if each.is_free and each.seeds < self._seeds]
+        return min(free, key=lambda each: (each.seeds, -each.mean), default=None)
+
+    def _noise(self, ended: Sequence[_Runner]) -> float | None:
+        """Returns the standard deviation between the seeds of one configuration; None: unknown."""
+        repeated = [each.scores for each in ended if len(each.scores) > 1]
+        freedom = sum(len(scores) - 1 for scores in repeated)
+        if freedom < _ENOUGH:
+            return None
+        squares = sum((len(scores) - 1) * statistics.variance(scores) for scores in repeated)
+        return math.sqrt(squares / freedom)
