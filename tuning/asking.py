@@ -81,9 +81,9 @@ class Asking:
         last = self._asked[-1].told if self._asked else 0
         return Circumstances(max(last, self._told), new=True, given=True)
 
-    def adopt(self, number: int) -> None:
-        """Has the oracle, if it is made already, take the trial that was entered as given."""
-        if "_oracles" in vars(self):
+    def entered(self, number: int) -> None:
+        """Has the oracle, if it is made already, take a new trial that it did not ask for."""
+        if "_oracles" in vars(self) and self._is_given(number):
             self._replay(number, self._asked[number])
 
     def tell(self, trial: Trial, scores: Sequence[float]) -> None:
@@ -162,12 +162,15 @@ class Asking:
             self._oracle_of(number).tell(number, self._scores[number])
             self._told = number + 1
 
+    def _is_given(self, number: int) -> bool:
+        """Returns whether no oracle asked for a trial: a baseline, or a point of the user's own."""
+        return number < len(self._spec.contenders) or self._asked[number].given
+
     def _replay(self, number: int, circumstances: Circumstances) -> None:
         point = self._trials[number].point
         contender = self._spec.contender(point)
         oracle = self._oracle_of(number)
-        given = number < len(self._spec.contenders) or circumstances.given
-        if given or not oracle.asks_again:
+        if self._is_given(number) or not oracle.asks_again:
             # With a setting beside the space it is no point of it, which oracles tell by its names.
             beside = {*point} - {*contender.space, "family"}
             names = () if beside else contender.space

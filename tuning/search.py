@@ -187,9 +187,7 @@ class Search:
         if self._asking is None:
             return self._next_given()
         if (point := self._next_enqueued()) is not None:
-            trial = self._begin(Ask(point=point), self._asking.given())
-            self._asking.adopt(trial.number)
-            return trial
+            return self._begin(Ask(point=point), self._asking.given())
         found = self._next_asked(self._asking)
         return None if found is None else self._begin(*found)
 
@@ -223,7 +221,10 @@ class Search:
     def _begin(self, ask: Ask, circumstances: Circumstances) -> Trial:
         fields = {**dataclasses.asdict(ask), **circumstances.to_json()}
         self._study.log.append("ask", {"trial": len(self._trials), **fields})
-        return self._enter(ask, circumstances)
+        trial = self._enter(ask, circumstances)
+        if self._asking is not None:
+            self._asking.entered(trial.number)
+        return trial
 
     def _next_asked(self, asking: Asking) -> tuple[Ask, Circumstances] | None:
         if (reason := self._trials.why_nothing_builds(_INFEASIBLE)) is not None:
