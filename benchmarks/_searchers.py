@@ -26,7 +26,8 @@ from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec, Value
 from tuning.asking import Asking
 from tuning.search_spec import SearchSpec
-from tuning.trials import Trial, Trials
+from tuning.trial import Trial
+from tuning.trials import Trials
 
 Searcher = Callable[[Replay, int], None]
 

@@ -12,7 +12,8 @@ from typing import Any
 from kerascnn import host, metrics, quiet, registry
 from tuning.oracles import Ask, Oracle
 from tuning.search_spec import Contender, SearchSpec
-from tuning.trials import Trial, Trials
+from tuning.trial import Trial
+from tuning.trials import Trials
 
 # Asks in a row answered by a configuration already tried before the space counts as exhausted.
 _DUPLICATES = 50

@@ -19,7 +19,7 @@ from tuning.rounds import Rounds
 from tuning.rules import Rules
 from tuning.shortlisting import Candidate
 from tuning.study import Study
-from tuning.trials import Progress
+from tuning.trial import Progress
 
 # The events of one confirmation, in their order. "look" comes once or twice.
 EVENTS = ("confirmation", "look", "chosen", "test_opened")

@@ -14,9 +14,9 @@ from tuning import summary
 from tuning.dispatch import Run
 from tuning.limits import UNLIMITED, Limits
 from tuning.rounds import Rounds
-from tuning.search import ImpossibleError
+from tuning.stops import FirstRuns, ImpossibleError
 from tuning.study import Study
-from tuning.trials import FirstRuns, Progress
+from tuning.trial import Progress
 
 
 @dataclasses.dataclass

@@ -11,7 +11,7 @@ from tuning.limits import UNLIMITED, Limits
 from tuning.plan import new_decomposition, new_search, new_training
 from tuning.search import Search
 from tuning.study import Study, save_labels
-from tuning.trials import Progress
+from tuning.trial import Progress
 
 if TYPE_CHECKING:
     from tuning.decomposition_report import Report

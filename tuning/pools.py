@@ -9,8 +9,8 @@ from kerascnn import memory, registry, training
 from kerascnn.costs import Ceilings
 from kerascnn.spec import Value
 from tuning import executors
-from tuning.search import ImpossibleError
 from tuning.search_spec import SearchSpec
+from tuning.stops import ImpossibleError
 from tuning.study import Study
 
 

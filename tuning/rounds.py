@@ -12,7 +12,7 @@ from tuning import leftovers
 from tuning.dispatch import Dispatch, Run
 from tuning.limits import UNLIMITED, Limits
 from tuning.study import Study
-from tuning.trials import Progress
+from tuning.trial import Progress
 
 
 class Entrant(Protocol):

@@ -12,7 +12,7 @@ from tuning import differences, measures, scores
 from tuning.differences import Marginals
 from tuning.gathered import Run
 from tuning.measures import Interval
-from tuning.trials import has_score
+from tuning.trial import has_score
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

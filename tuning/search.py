@@ -7,21 +7,20 @@ from typing import Any
 
 from kerascnn import training
 from kerascnn.record import RunRecord
-from kerascnn.spec import RunSpec, Value
+from kerascnn.spec import Value
 from tuning import leftovers, summary
 from tuning.asking import Asking, Circumstances
+from tuning.declarations import Declarations
 from tuning.dispatch import Dispatch, Run
 from tuning.limits import UNLIMITED, Limits
 from tuning.oracles import Ask
+from tuning.stops import FirstRuns, refuse_the_impossible
 from tuning.study import Study
-from tuning.trials import FirstRuns, Progress, Trial, Trials
+from tuning.trial import Progress, Trial
+from tuning.trials import Trials
 
 # Points in a row that cannot be built before the search gives up.
 _INFEASIBLE = 100
-
-
-class ImpossibleError(ValueError):
-    """The baseline, or the one configuration asked for, cannot be built."""
 
 
 class Search:
@@ -78,11 +77,11 @@ class Search:
         versions = study.about.get("versions", {})
         self._asking = Asking(study.spec, self._trials, versions) if study.spec.oracle else None
         self._dispatch: Dispatch[Trial] = Dispatch(
-            study, executor, run=limits.bound(run), missing=_missing, record=self._record
+            study, executor, run=limits.bound(run), missing=Trial.missing, record=self._record
         )
-        # Records whose ask was lost, by `_owner`: they count once it is asked for again.
-        self._waiting: dict[int | str, list[RunRecord]] = {}
-        self._declared: list[dict[str, Any]] = []  # Events
+        # Records whose ask was lost: they count once it is asked for again.
+        self._waiting: list[RunRecord] = []
+        self._declarations = Declarations(study.log)
         self._enqueued: list[Mapping[str, Value]] = []
         self._first = FirstRuns(max(2, workers))
         self.exhausted = False
@@ -134,15 +133,15 @@ class Search:
             elif line["kind"] == "event" and line["name"] == "enqueued":
                 self._enqueued.append(line["point"])
             elif line["kind"] == "event" and line["name"] == "test_declared":
-                self._declared.append({k: v for k, v in line.items() if k != "kind"})
+                self._declarations.take(line)
 
     def _enter(self, ask: Ask, circumstances: Circumstances) -> Trial:
         if self._asking is not None:
             self._asking.asked(circumstances)
         trial = self._trials.enter(ask)
-        for record in self._waiting.pop(self._owner(trial.number, trial.config), ()):
-            if record.spec.config_id == trial.config.config_id:
-                self._take(record)
+        waiting, self._waiting = self._waiting, []
+        for record in waiting:
+            self._take(record)
         return trial
 
     def _extend(self) -> None:
@@ -206,17 +205,9 @@ class Search:
         trial = self._trials.find(point) or self._begin(Ask(point=point), Circumstances(0, True))
         self._trials.plan(trial, self._wanted["seeds"] or self._spec.seeds)
         if self._spec.phase == "final" and len(trial.runs) < trial.seeds:
-            self._declare(trial)
+            self._declarations.declare(trial)
         self._refuse_the_impossible(trial)
         return trial
-
-    def _declare(self, trial: Trial) -> None:
-        """Says in the log, before any of it is trained, what will be scored on the test set."""
-        declared = {"trial": trial.number, "config_id": trial.config.config_id}
-        event = {"name": "test_declared", **declared, "seeds": trial.seeds}
-        if event not in self._declared:
-            self._study.log.append("event", event)
-            self._declared.append(event)
 
     def _begin(self, ask: Ask, circumstances: Circumstances) -> Trial:
         fields = {**dataclasses.asdict(ask), **circumstances.to_json()}
@@ -277,24 +268,15 @@ class Search:
         self._first.add(record)
 
     def _refuse_the_impossible(self, trial: Trial) -> None:
-        """What the user set cannot be built: that is no point to skip.
-
-        A baseline that can be, and costs more than a network may, is one.
-        """
-        if not (trial.seeds and trial.infeasible):
-            return
-        ended = trial.runs[0]
-        if self._asking is None or (trial.number < self._contenders and not ended.parameters):
-            what = "is infeasible" if ended.parameters else "cannot be built"
-            raise ImpossibleError(f"The network {what}: {ended.error}")
+        baseline = self._asking is not None and trial.number < self._contenders
+        refuse_the_impossible(trial, is_baseline=baseline, is_typed=self._asking is None)
 
     def _take(self, record: RunRecord) -> None:
         if record.trial is None or record.spec.phase != self._spec.phase:
             return
         trial = self._find(record)
         if trial is None:
-            owner = self._owner(record.trial, record.spec)
-            self._waiting.setdefault(owner, []).append(record)
+            self._waiting.append(record)
             return
         self._trials.take(trial, record)
         if self._asking is not None and trial.complete:
@@ -305,11 +287,9 @@ class Search:
         if self._asking is None:
             return self._trials.of(record.spec.config_id)
         number = record.trial or 0
-        return self._trials[number] if number < len(self._trials) else None
-
-    def _owner(self, number: int, spec: RunSpec) -> int | str:
-        """What a record belongs to: an oracle asks in the same order again, a user need not."""
-        return spec.config_id if self._asking is None else number
+        trial = self._trials[number] if number < len(self._trials) else None
+        same = trial is not None and trial.config.config_id == record.spec.config_id
+        return trial if same else None
 
     def _summarize(self, trial: Trial) -> None:
         summary.write(
@@ -319,8 +299,3 @@ class Search:
             varied=self._spec.varied(trial.point),
             objective=self._spec.objective,
         )
-
-
-def _missing(trial: Trial, specs: Sequence[RunSpec]) -> list[RunSpec]:
-    """Returns the runs of a trial that have no record: none if its network cannot be built."""
-    return [spec for spec in specs if spec.repeat not in trial.runs and not trial.infeasible]

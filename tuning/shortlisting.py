@@ -10,7 +10,7 @@ from kerascnn.spec import RunSpec, Value
 from tuning import measures, seed_counts, selection
 from tuning.rows import Row
 from tuning.rules import Rules
-from tuning.trials import has_score
+from tuning.trial import has_score
 
 # Extra seeds are trained only where this many times the usual ones are enough to decide.
 _PATIENCE = 4

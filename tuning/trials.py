@@ -2,95 +2,17 @@
 
 import bisect
 import dataclasses
-import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from kerascnn import metrics, training
 from kerascnn.record import RunRecord
-from kerascnn.spec import RunSpec, Value
+from kerascnn.spec import Value
 from tuning.oracles import Ask
 from tuning.standings import Ranking, Tally
 from tuning.study import Study
-
-
-@dataclasses.dataclass
-class Trial:
-    """One ask and what came of it.
-
-    Attributes:
-        number: Which ask, from 0.
-        point: What was asked for.
-        config: The configuration and its reach, no run of it in particular.
-        parent: The trial that this one continues, for more epochs or with more seeds; None: a new
-            configuration.
-        continued: Whether a later trial continues it: it then needs no more seeds.
-        asked: Runs the oracle asked for; None: the study's number.
-        seeds: Runs that are planned; those of an earlier command may be more.
-        inherited: Repeats of runs that belong to the trial it continues.
-        runs: Records by repeat.
-    """
-
-    number: int
-    point: Mapping[str, Value]
-    config: RunSpec
-    parent: int | None = None
-    continued: bool = False
-    asked: int | None = None
-    seeds: int = 0
-    inherited: frozenset[int] = frozenset()
-    runs: dict[int, RunRecord] = dataclasses.field(default_factory=dict)
-
-    @property
-    def ask(self) -> Ask:
-        """What was asked for."""
-        epochs = self.config.stop_epoch or None
-        return Ask(point=self.point, epochs=epochs, seeds=self.asked, parent=self.parent)
-
-    @property
-    def complete(self) -> bool:
-        return self.infeasible or len(self.runs) >= self.seeds
-
-    @property
-    def infeasible(self) -> bool:
-        return any(run.status == "infeasible" for run in self.runs.values())
-
-    @property
-    def tally(self) -> Tally:
-        """Its own runs: none if none are planned, or its network cannot be built."""
-        if not self.seeds or self.infeasible:
-            return Tally()
-        own = [run for repeat, run in self.runs.items() if repeat not in self.inherited]
-        failed = sum(run.status == "failed" for run in own)
-        return Tally(len(own), failed, max(self.seeds - len(self.inherited), len(own)))
-
-    def score(self, metric: str) -> float | None:
-        """Returns the mean of `scores`; None if there are none."""
-        values = self.scores(metric)
-        return statistics.fmean(values) if values else None
-
-    def scores(self, metric: str) -> list[float]:
-        """Returns those of the finished runs, by repeat; none if fewer than half finished."""
-        ended = [self.runs[repeat] for repeat in sorted(self.runs)]
-        values = [run.metrics[metric] for run in ended if run.status == "finished"]
-        return values if has_score(len(values), len(ended)) else []
-
-
-@dataclasses.dataclass(frozen=True)
-class Progress:
-    """Where a search stands.
-
-    Attributes:
-        ended, planned: Runs.
-        failed: Runs among the ended that failed.
-        best: The best mean so far, of configurations with all their seeds; None at first.
-    """
-
-    ended: int
-    planned: int
-    failed: int
-    best: float | None
+from tuning.trial import Progress, Trial
 
 
 class Trials:
@@ -265,47 +187,3 @@ class Trials:
 def _reach(trial: Trial) -> float:
     """Returns how far a trial went, as a part of its planned length."""
     return trial.config.last_epoch / trial.config.epochs
-
-
-def has_score(finished: int, ended: int) -> bool:
-    """Returns whether a configuration has a score: at least half of its ended runs finished."""
-    return finished > 0 and 2 * finished >= ended
-
-
-class FirstRuns:
-    """Tells the user's broken code by the first runs: the same exception at the same line.
-
-    Args:
-        enough: How many runs it takes.
-    """
-
-    def __init__(self, enough: int) -> None:
-        self._enough = enough
-        self._records: list[RunRecord] = []
-
-    def add(self, record: RunRecord) -> None:
-        """Takes the next run that ended.
-
-        Raises:
-            RuntimeError: If it is the last of the first and all failed alike: no run's fault.
-        """
-        if len(self._records) < self._enough:
-            self._records.append(record)
-            if len(self._records) == self._enough and alike(self._records):
-                raise RuntimeError(
-                    f"The first {self._enough} runs failed at the same line. Stopped.\n"
-                    f"{record.error}"
-                )
-
-
-def alike(records: Sequence[RunRecord]) -> bool:
-    """Returns whether all raised the same exception at the same line."""
-    raised = [record.error for record in records if record.error.startswith("Traceback")]
-    return len(raised) == len(records) and len({_where(error) for error in raised}) == 1
-
-
-def _where(error: str) -> tuple[str, ...]:
-    """Returns the last line of code in a traceback, and the exception."""
-    lines = error.strip().splitlines()
-    files = [line for line in lines if line.lstrip().startswith("File ")]
-    return (*files[-1:], *lines[-1:])

@@ -9,7 +9,8 @@ import pytest
 from kerascnn.record import RunRecord
 from tests.boards import BASE, begin, record, scored, with_logits
 from tuning import comparison, gathered, measures
-from tuning.trials import Trial, alike
+from tuning.stops import alike
+from tuning.trial import Trial
 
 
 def test_rows_hold_mean_spread_and_failures_best_first(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from tests.tuning.test_search import SPEC, begin
 from tuning.oracles import Ask
 from tuning.standings import Ranking, Tally
 from tuning.study import Study
-from tuning.trials import Trial, Trials, has_score
+from tuning.trial import Trial, has_score
+from tuning.trials import Trials
 
 
 def test_items_stand_in_the_order_of_their_keys() -> None:

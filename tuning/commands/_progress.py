@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from tuning.trials import Progress
+from tuning.trial import Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
