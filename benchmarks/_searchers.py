@@ -67,11 +67,17 @@ def random_search(replay: Replay, seed: int, *, seeds: int = 1) -> None:
         replay.name(leader.add(point, statistics.fmean(scores)))
 
 
-def one_epoch_each(replay: Replay, seed: int) -> None:
-    """One epoch of every point, then the planned length of the best; the best is named."""
+def one_epoch_each(replay: Replay, seed: int, *, points: int | None = None) -> None:
+    """One epoch of every point, then the planned length of the best; the best is named.
+
+    Args:
+        replay: What it is played on.
+        seed: Of the order.
+        points: How many it draws; None: all there are.
+    """
     leader = Leader()
     scores = {}
-    for point in shuffled(replay.curves, seed):
+    for point in shuffled(replay.curves, seed)[:points]:
         scores[point] = replay.train(point, epochs=1)[-1]
         replay.name(leader.add(point, scores[point]))
     longest = Leader()
@@ -87,10 +93,10 @@ def keras_tuner_hyperband(replay: Replay, seed: int) -> None:
 
 def keras_tuner_bayesian(replay: Replay, seed: int) -> None:
     """Keras Tuner's Bayesian optimization as it comes: it begins with 3 points a setting."""
-    _stock(replay, "BayesianOptimizationOracle", max_trials=None, seed=seed + 1)
+    _stock(replay, "BayesianOptimizationOracle", max_trials=None, seed=seed + 1, quicken=True)
 
 
-def _stock(replay: Replay, kind: str, **options: Any) -> None:
+def _stock(replay: Replay, kind: str, *, quicken: bool = False, **options: Any) -> None:
     """Plays an oracle of Keras Tuner, driven by ask and tell; it takes seed 0 for none.
 
     By its rules a trial scores by its best epoch, and the best score is named, however short the
@@ -99,10 +105,13 @@ def _stock(replay: Replay, kind: str, **options: Any) -> None:
     """
     import keras_tuner
 
+    from benchmarks import _gaussian
     from tuning.oracles import _keras_tuner
 
     space = replay.curves.space
     oracle = _keras_tuner.make(getattr(keras_tuner.oracles, kind), space, maximize=True, **options)
+    if quicken:
+        oracle.gpr.predict = functools.partial(_gaussian.predict, oracle.gpr)
     numbers = numbered(replay.curves)
     leader, tried = Leader(), Counter[int]()
     runs: dict[str, int] = {}  # Keras Tuner's trial -> which run of its point it is
@@ -170,7 +179,7 @@ def our_oracle(replay: Replay, seed: int, *, oracle: str, seeds: int = 1) -> Non
         ask, circumstances = found
         asking.asked(circumstances)
         trial = trials.enter(ask)
-        _train(replay, trials, trial, numbers[key(trial.point, replay.curves)])
+        _train(replay, trials, trial)
         asking.tell(trial, trial.scores(_OBJECTIVE))
         best = trials.ranked()[0]
         replay.name(numbers[key(best.point, replay.curves)])
@@ -196,8 +205,9 @@ class _Study:
         return self.spec.base.configure(point)
 
 
-def _train(replay: Replay, trials: Trials, trial: Trial, point: int) -> None:
+def _train(replay: Replay, trials: Trials, trial: Trial) -> None:
     """Trains the runs that a trial has not inherited."""
+    point = numbered(replay.curves)[key(trial.point, replay.curves)]
     for repeat in range(trial.seeds):
         if repeat not in trial.runs:
             score = replay.train(point, repeat, trial.config.last_epoch)[-1]
@@ -240,6 +250,7 @@ SEARCHERS: Mapping[str, Searcher] = {
     "random": random_search,
     "random, 3 seeds": functools.partial(random_search, seeds=3),
     "one epoch each, best 10": one_epoch_each,
+    "one epoch of 100, best 10": functools.partial(one_epoch_each, points=100),
     "Keras Tuner Hyperband": keras_tuner_hyperband,
     "Keras Tuner Bayesian": keras_tuner_bayesian,
     "Optuna TPE, Hyperband": optuna_tpe,

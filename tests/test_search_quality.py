@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import _curves, _searchers, search_quality
+from benchmarks import _curves, _gaussian, _searchers, search_quality
 from benchmarks._replay import Market, Played, Replay, SpentError
 from tuning.space import Choice
 
@@ -211,6 +211,20 @@ def test_random_and_one_epoch_each(market: Market) -> None:
     assert replay.trace[-1][1] == 3
     # After an epoch each the best is known.
     assert Played.of(replay).until(1.0) <= 4 * 0.5 + 2 * (1 + 2)
+
+
+def test_the_quick_gaussian_process_predicts_what_the_usual_one_does() -> None:
+    from sklearn.gaussian_process import GaussianProcessRegressor, kernels
+
+    rng = np.random.default_rng(0)
+    process = GaussianProcessRegressor(kernels.Matern(nu=2.5), alpha=1e-4, normalize_y=True)
+    for count in (8, 12):  # Fitted again, it is prepared again.
+        x = rng.random((count, 3))
+        y = np.sin(3 * x).sum(axis=1)
+        process.fit(x, y)
+        at = rng.random((5, 3))
+        usual = process.predict(at, return_std=True)
+        assert np.allclose(_gaussian.predict(process, at), usual, atol=1e-12, rtol=0)
 
 
 def test_optuna_reports_every_epoch(market: Market) -> None:
