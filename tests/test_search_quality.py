@@ -217,7 +217,9 @@ def test_the_quick_gaussian_process_predicts_what_the_usual_one_does() -> None:
     from sklearn.gaussian_process import GaussianProcessRegressor, kernels
 
     rng = np.random.default_rng(0)
-    process = GaussianProcessRegressor(kernels.Matern(nu=2.5), alpha=1e-4, normalize_y=True)
+    process = GaussianProcessRegressor(
+        kernels.Matern(0.7, nu=2.5), alpha=1e-4, normalize_y=True, optimizer=None
+    )
     for count in (8, 12):  # Fitted again, it is prepared again.
         x = rng.random((count, 3))
         y = np.sin(3 * x).sum(axis=1)
