@@ -90,7 +90,7 @@ class Dispatch(Generic[Owner]):
         self._hang_after = hang_after
         self._longest = None if run_limit is None else run_limit * study.together + grace
         self._interval = min(hang_after, self._longest or hang_after) / _LOOKS
-        self._looked = time.monotonic()
+        self._looked = self._collected = time.monotonic()
         self._retried: set[tuple[str, int]] | None = None  # Read when it is first needed.
         self._pending: dict[Future[list[RunRecord]], _Call[Owner]] = {}
 
@@ -134,7 +134,8 @@ class Dispatch(Generic[Owner]):
     def wait(self) -> None:
         """Waits until something may have ended, and records what did."""
         wait(self._pending, timeout=min(_POLL, self._interval), return_when=FIRST_COMPLETED)
-        self.collect_finished()
+        if time.monotonic() - self._collected >= _POLL:  # It reads a file for every run.
+            self.collect_finished()
         self._end_what_hangs()
         for future in [future for future in self._pending if future.done()]:
             self._collect(future)
@@ -146,6 +147,7 @@ class Dispatch(Generic[Owner]):
 
     def collect_finished(self) -> None:
         """Records runs that ended inside calls still under way."""
+        self._collected = time.monotonic()
         for call in list(self._pending.values()):
             self._adopt(call.owner, call.batch, call.folder, ended=False)
 
