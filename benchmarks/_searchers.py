@@ -140,6 +140,7 @@ def optuna_tpe(replay: Replay, seed: int) -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     epochs = replay.curves.epochs
     study = optuna.create_study(
+        study_name=f"search {seed}",  # Its pruner draws brackets by it.
         direction="maximize",
         sampler=optuna.samplers.TPESampler(seed=seed),
         pruner=optuna.pruners.HyperbandPruner(min_resource=1, max_resource=epochs),
