@@ -19,7 +19,8 @@ class Limits:
 
     Attributes:
         time_budget: Of training in all; then what is under way is stopped, to be gone on with
-            by the next command.
+            by the next command. The serial executor, which nobody can interrupt, stops after
+            its call.
         run_limit: Of one run; one that takes longer is stopped and has failed.
         checkpoint_every: Of training from checkpoint to checkpoint, from which an interrupted
             run continues.
