@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from kerascnn.record import RunRecord, write_file
 from kerascnn.spec import RunSpec
 from tests import fake
 from tests.studies import board, essence
-from tuning import comparison, executors
+from tuning import comparison, executors, leftovers
 from tuning.asking import Asking
 from tuning.executors import processes, serial
 from tuning.oracles import Ask
@@ -524,6 +525,39 @@ def test_only_the_leaders_keep_their_model(tmp_path: Path) -> None:
     assert kept >= {row.config_id for row in rows[:2]}
     scored = {row.config_id for row in rows if row.mean is not None}
     assert len(kept & scored) == 2
+    in_one(study, run=run, keep=0, seeds=1)
+    assert not list(study.folder.glob("*/search0/model.keras"))
+
+
+def test_what_nobody_needs_is_removed(tmp_path: Path) -> None:
+    """At the start what killed writers left, at the end checkpoints that nothing continues."""
+    study = begin(tmp_path / "s", HYPERBAND)
+
+    def run(specs: list[RunSpec], *, folder: str, **options: Any) -> Any:
+        assert not list(Path(folder).rglob(".*"))
+        for spec in specs:
+            path = training.run_dir(Path(folder), spec) / "checkpoint.npz"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        return fake.run(specs, folder=folder)
+
+    left = study.folder / "0" / "search0"
+    left.mkdir(parents=True)
+    for name in (".record.json.4194999", ".model.keras", ".alive"):  # No process has that number.
+        (left / name).touch()
+    in_one(study, run=run)
+    checkpoints = {path.parts[-3] for path in study.folder.rglob("checkpoint.npz")}
+    whole = {run.spec.config_id for run in study.log if run.spec.last_epoch == run.spec.epochs}
+    assert checkpoints
+    assert whole
+    assert not checkpoints & whole
+
+
+def test_what_another_command_is_writing_is_left(tmp_path: Path) -> None:
+    study = begin(tmp_path / "s")
+    (study.folder / f".study.json.{os.getpid()}").touch()
+    leftovers.sweep(study)
+    assert (study.folder / f".study.json.{os.getpid()}").exists()
 
 
 def test_progress_counts_up_to_what_was_planned(tmp_path: Path) -> None:
