@@ -227,7 +227,7 @@ class Attempt:
     @property
     def ended(self) -> bool:
         """Whether every run on the test set has a record."""
-        if not self.events("test_opened"):
+        if self.broken or not self.events("test_opened"):
             return False
         known = {
             (run.spec.config_id, run.spec.repeat)

@@ -12,7 +12,7 @@ import pytest
 from kerascnn import metrics, training
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec, value_of
-from tuning import confirmation_report, executors, launch, shortlisting
+from tuning import confirmation_report, executors, launch, repair, shortlisting
 from tuning.confirmation import EVENTS, Attempt, Confirmation
 from tuning.executors import serial
 from tuning.rules import Rules
@@ -273,3 +273,38 @@ def searched_row(folder: Path) -> Any:
 def test_rules_that_cannot_be_are_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Rules(**changes)
+
+
+@pytest.mark.parametrize("name", [*EVENTS, "a run"])
+def test_a_step_that_is_lost_is_taken_again_or_the_confirmation_is_not_gone_on_with(
+    tmp_path: Path, name: str
+) -> None:
+    study = searched(tmp_path / "s")
+    before = confirm(study)
+    number = _line_of(study, name)
+    lines = study.log.path.read_bytes().splitlines(keepends=True)
+    lines[number - 1] = b"{damaged\n"
+    study.log.path.write_bytes(b"".join(lines))
+    with study.log:
+        assert repair.repair(study)
+    if name in ("a run", "test_opened"):  # What followed from it is there already, and fits.
+        assert confirm(study).to_json() == before.to_json()
+        return
+    with pytest.raises(ValueError, match=r"Steps of the confirmation of .* are lost\. --again"):
+        confirm(study)
+    again = confirm(study, again=True)
+    assert again.openings == 2
+    assert again.winner.config_id == before.winner.config_id
+
+
+def _line_of(study: Study, name: str) -> int:
+    """Returns the number of an event's line, or that of a confirming run."""
+    for number, line in study.log.numbered():
+        if line and name == (line.get("name") or _kind_of(line)):
+            return number
+    raise AssertionError(name)
+
+
+def _kind_of(line: dict[str, Any]) -> str:
+    confirming = line["kind"] == "run" and line["spec"].get("phase") == "confirm"
+    return "a run" if confirming else ""
