@@ -19,8 +19,12 @@ def is_out_of_memory(record: RunRecord) -> bool:
 
 
 def for_good(record: RunRecord) -> RunRecord:
-    """Returns the record of a run that was out of memory again, with what to do about it."""
-    error = f"{record.error.rstrip()}\nOut of memory, twice. {_LESS_MEMORY}"
+    """Returns the record of a run that was out of memory again, with what to do about it.
+
+    Its error no longer begins as a traceback does: it is not the user's code that is broken, and
+    smaller networks may go on.
+    """
+    error = f"Out of memory:\n{record.error.rstrip()}\nOut of memory, twice. {_LESS_MEMORY}"
     return dataclasses.replace(record, error=error)
 
 

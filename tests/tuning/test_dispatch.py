@@ -15,7 +15,7 @@ import pytest
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec
 from tests import fake
-from tuning import dispatch, failures
+from tuning import dispatch, failures, trials
 from tuning.dispatch import Dispatch
 from tuning.executors import processes, serial
 from tuning.search_spec import SearchSpec
@@ -210,3 +210,9 @@ def test_the_last_line_of_a_failed_record_is_what_to_do() -> None:
     assert failures.is_out_of_memory(record)
     assert failures.for_good(record).reason.startswith("Out of memory, twice. Fewer --workers")
     assert not failures.is_out_of_memory(dataclasses.replace(record, status="finished"))
+
+
+def test_what_is_too_large_for_memory_is_no_broken_code() -> None:
+    record = RunRecord(spec=BASE, status="failed", error=EXHAUSTED)
+    assert trials.alike([record, record])
+    assert not trials.alike([failures.for_good(record)] * 2)

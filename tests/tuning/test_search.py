@@ -555,9 +555,11 @@ def test_what_nobody_needs_is_removed(tmp_path: Path) -> None:
 
 def test_what_another_command_is_writing_is_left(tmp_path: Path) -> None:
     study = begin(tmp_path / "s")
-    (study.folder / f".study.json.{os.getpid()}").touch()
+    theirs = [study.folder / f".study.json.{os.getpid()}", study.folder / f".notes.{10**20}"]
+    for path in theirs:
+        path.touch()
     leftovers.sweep(study)
-    assert (study.folder / f".study.json.{os.getpid()}").exists()
+    assert all(path.exists() for path in theirs)
 
 
 def test_progress_counts_up_to_what_was_planned(tmp_path: Path) -> None:
