@@ -36,12 +36,15 @@ class Limits:
             if value is not None and not value > 0:
                 raise ValueError(f"`{field.name} > 0` must hold. Received: {value!r}")
 
-    def bound(self, run: Run) -> Run:
-        """Returns `run` as it is called under these limits."""
+    def of(self, run: Run) -> dict[str, Any]:
+        """Returns what a `Dispatch` is given: `run` as it is called, and the limit of runs."""
         every = self.checkpoint_every
         if self.time_budget is not None:  # However short it is, its runs must get further.
             every = min(every, self.time_budget / _CHECKPOINTS)
-        return functools.partial(run, run_limit=self.run_limit, checkpoint_every=every)
+        return {
+            "run": functools.partial(run, checkpoint_every=every),
+            "run_limit": self.run_limit,
+        }
 
     def clock(self) -> Callable[[], bool]:
         """Returns what tells whether the time budget is spent, counted from now on."""

@@ -63,7 +63,7 @@ class Rounds(Generic[Who]):
         self._planned = 0
         self._ended: list[RunRecord] = []
         self._dispatch: Dispatch[Who] = Dispatch(
-            study, executor, run=limits.bound(run), missing=self._missing, record=self._record
+            study, executor, **limits.of(run), missing=self._missing, record=self._record
         )
 
     def train(

@@ -66,7 +66,6 @@ class Search:
         self._spec = study.spec
         self._contenders = len(study.spec.contenders)
         self._workers = workers
-        self._ahead = 2 * workers
         self._wanted = {"trials": trials, "seeds": seeds}
         self._points = list(points)
         self._keep = keep
@@ -77,7 +76,7 @@ class Search:
         versions = study.about.get("versions", {})
         self._asking = Asking(study.spec, self._trials, versions) if study.spec.oracle else None
         self._dispatch: Dispatch[Trial] = Dispatch(
-            study, executor, run=limits.bound(run), missing=Trial.missing, record=self._record
+            study, executor, **limits.of(run), missing=Trial.missing, record=self._record
         )
         # Records whose ask was lost: they count once it is asked for again.
         self._waiting: list[RunRecord] = []
@@ -113,7 +112,7 @@ class Search:
             except BaseException:
                 self._dispatch.stop()
                 raise
-            self._trials.prune(self._study.folder, self._keep)
+            self._trials.prune(self._study.folder, self._keep, ended=self.unfinished is None)
             leftovers.sweep(self._study)
 
     # What the log says.
@@ -172,7 +171,7 @@ class Search:
             self._stop_for_now()
 
     def _has_room(self) -> bool:
-        return len(self._dispatch.owners()) < self._ahead and not self._spent()
+        return len(self._dispatch.owners()) < 2 * self._workers and not self._spent()
 
     def _stop_for_now(self) -> None:
         """Ends what is under way, to be gone on with: no number depends on where that is."""

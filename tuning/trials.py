@@ -2,6 +2,7 @@
 
 import bisect
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,9 @@ from tuning.oracles import Ask
 from tuning.standings import Ranking, Tally
 from tuning.study import Study
 from tuning.trial import Progress, Trial
+
+# Trials stopped early that may have checkpoints while a search is under way.
+_CHECKPOINTS = 32
 
 
 class Trials:
@@ -34,6 +38,7 @@ class Trials:
         self._total = Tally()
         self._ranking: Ranking[str, Trial] = Ranking()
         self._with_model: dict[str, Trial] = {}  # Configurations that may have one on disk
+        self._with_checkpoint: dict[str, Trial] = {}  # The same of those that stopped early
         self._allots = spec.allots_seeds
         self._maximize = metrics.maximize(spec.objective)
         self._seeds = spec.seeds if spec.oracle else 0
@@ -153,14 +158,39 @@ class Trials:
             best=leaders[0].score(self._spec.objective) if leaders else None,
         )
 
-    def prune(self, folder: Path, keep: int) -> None:
-        """Bounds the disk: only the `keep` leaders keep the model of their repeat 0."""
+    def prune(self, folder: Path, keep: int, *, ended: bool = False) -> None:
+        """Bounds the disk: only the `keep` leaders keep the model of their repeat 0.
+
+        Of those that stopped early the better keep their checkpoints, from which a later trial may
+        go on, until the search has `ended`.
+        """
+        self._prune_checkpoints(folder, 0 if ended else _CHECKPOINTS)
         leaders = {trial.config.config_id for trial in self._ranking.items(keep)}
         for config in [config for config in self._with_model if config not in leaders]:
             trial = self._with_model.pop(config)
             if (first := trial.runs.get(0)) is not None:
                 model = training.run_dir(folder, first.spec) / "model.keras"
                 model.unlink(missing_ok=True)
+
+    def _prune_checkpoints(self, folder: Path, most: int) -> None:
+        """Once more than `most` trials have checkpoints, the worse half of each length loses them.
+
+        One that is being continued keeps its own.
+        """
+        held = {c: each for c, each in self._with_checkpoint.items() if each is self._of[c][-1]}
+        if len(held) <= most:
+            return
+        by_length: dict[int, list[tuple[float, str]]] = {}
+        for config, trial in held.items():
+            score = trial.score(self._spec.objective)
+            worth = -math.inf if score is None else score if self._maximize else -score
+            by_length.setdefault(trial.config.last_epoch, []).append((worth, config))
+        for ranked in by_length.values():
+            ranked.sort(reverse=True)
+            for _, config in ranked[len(ranked) // 2 if most else 0 :]:
+                for run in self._with_checkpoint.pop(config).runs.values():
+                    file = training.run_dir(folder, run.spec) / "checkpoint.npz"
+                    file.unlink(missing_ok=True)
 
     def _note(self, trial: Trial) -> None:
         """Keeps counts and ranking up with a trial, at a price that does not grow with them."""
@@ -175,6 +205,9 @@ class Trials:
         complete = [each for each in self._of[config] if each.complete]
         if complete:
             self._with_model[config] = complete[-1]
+            self._with_checkpoint.pop(config, None)
+            if complete[-1].config.stop_epoch:
+                self._with_checkpoint[config] = complete[-1]
         score = complete[-1].score(self._spec.objective) if complete else None
         if score is None:
             self._ranking.remove(config)

@@ -110,11 +110,11 @@ def test_limits_reach_the_worker(tmp_path: Path) -> None:
     assert all(options == {"run_limit": 300, "checkpoint_every": 5} for options in seen)
     seen.clear()
     in_one(begin(tmp_path / "b"), run=run)
-    assert all(options == {"run_limit": None, "checkpoint_every": 60} for options in seen)
+    assert all(options == {"checkpoint_every": 60} for options in seen)
     seen.clear()
     in_one(begin(tmp_path / "c"), run=run, limits=Limits(time_budget=50))
-    assert all(options == {"run_limit": None, "checkpoint_every": 5} for options in seen)
-    pickle.dumps(Limits(run_limit=300).bound(fake.run))
+    assert all(options == {"checkpoint_every": 5} for options in seen)
+    pickle.dumps(Limits(run_limit=300).of(fake.run))
 
 
 def test_another_limit_of_runs_is_on_record(tmp_path: Path) -> None:

@@ -168,6 +168,25 @@ def test_a_race_trains_no_run_twice_and_counts_each_once(tmp_path: Path) -> None
     assert len(runs) == len(set(runs)) == told[-1].ended == told[-1].planned
 
 
+def test_what_stopped_early_keeps_few_checkpoints_and_none_at_the_end(tmp_path: Path) -> None:
+    study = begin(tmp_path / "s", dataclasses.replace(RACE, trials=90, seeds=1))
+    counts = []
+
+    def run(specs: Any, *, folder: str, **options: Any) -> list[RunRecord]:
+        for spec in specs:
+            run_dir = training.run_dir(Path(folder), spec)
+            run_dir.mkdir(parents=True, exist_ok=True)
+            (run_dir / "checkpoint.npz").touch()
+        return fake.run(specs, folder=folder)
+
+    def watch(progress: Any) -> None:
+        counts.append(len(list(study.folder.glob("*/*/checkpoint.npz"))))
+
+    in_one(study, run=run, watch=watch)
+    assert 20 < max(counts) < 40
+    assert not list(study.folder.glob("*/*/checkpoint.npz"))
+
+
 def test_who_lost_a_race_is_not_ranked(tmp_path: Path) -> None:
     study = begin(tmp_path / "s", RACE)
     in_one(study)
