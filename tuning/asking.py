@@ -133,21 +133,21 @@ class Asking:
     @functools.cached_property
     def _oracles(self) -> dict[str, Oracle]:
         """The oracle of each family by its name, told and asked all that the log says."""
-        with quiet.silenced():  # It may bring Keras and its backend.
-            entry = registry.load(_ROOM, self._spec.oracle)
         options: dict[str, Any] = {"seeds": self._spec.seeds} if self._allots else {}
         if self._spec.points:
             options["points"] = self._spec.points
-        made: dict[str, Oracle] = {
-            contender.name: entry.oracle(
-                contender.space,
-                maximize=metrics.maximize(self._spec.objective),
-                seed=self._spec.seed,
-                epochs=contender.base.epochs,
-                **options,
-            )
-            for contender in self._spec.contenders
-        }
+        with quiet.silenced():  # It may bring Keras and its backend.
+            entry = registry.load(_ROOM, self._spec.oracle)
+            made: dict[str, Oracle] = {
+                contender.name: entry.oracle(
+                    contender.space,
+                    maximize=metrics.maximize(self._spec.objective),
+                    seed=self._spec.seed,
+                    epochs=contender.base.epochs,
+                    **options,
+                )
+                for contender in self._spec.contenders
+            }
         vars(self)["_oracles"] = made  # Replaying asks for it.
         for number, circumstances in enumerate(self._asked):
             self._tell_up_to(circumstances.told)

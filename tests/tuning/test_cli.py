@@ -189,7 +189,8 @@ def test_search_prints_one_json_value(main: Main) -> None:
     code, out, err = main("search", "mlp", "synthetic", "--trials=2", "--seeds=2", "--json", *SMALL)
     assert code == 0, err
     found = json.loads(out)
-    assert set(found) == {"study", "metric", "split", "imported", "configurations", "pairs"}
+    names = {"study", "metric", "split", "imported", "descriptive", "configurations", "pairs"}
+    assert set(found) == names
     assert [row["n"] for row in found["configurations"]] == [2, 2]
     assert set(found["configurations"][0]) == {
         "config_id",

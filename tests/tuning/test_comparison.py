@@ -85,7 +85,8 @@ def test_one_seed_decides_nothing(tmp_path: Path) -> None:
 
 def test_json_is_what_the_design_promises(tmp_path: Path) -> None:
     found = comparison.compare(begin(tmp_path / "s", [record(8, 0, 0.8)])).to_json()
-    assert set(found) == {"study", "metric", "split", "imported", "configurations", "pairs"}
+    names = {"study", "metric", "split", "imported", "descriptive", "configurations", "pairs"}
+    assert set(found) == names
     assert "values" not in found["configurations"][0]
     assert found["pairs"] == []
 

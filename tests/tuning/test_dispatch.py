@@ -15,7 +15,7 @@ import pytest
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec
 from tests import fake
-from tuning import dispatch, failures, trials
+from tuning import dispatch, failures, stops
 from tuning.dispatch import Dispatch
 from tuning.executors import processes, serial
 from tuning.search_spec import SearchSpec
@@ -214,5 +214,5 @@ def test_the_last_line_of_a_failed_record_is_what_to_do() -> None:
 
 def test_what_is_too_large_for_memory_is_no_broken_code() -> None:
     record = RunRecord(spec=BASE, status="failed", error=EXHAUSTED)
-    assert trials.alike([record, record])
-    assert not trials.alike([failures.for_good(record)] * 2)
+    assert stops.alike([record, record])
+    assert not stops.alike([failures.for_good(record)] * 2)

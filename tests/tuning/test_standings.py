@@ -83,6 +83,11 @@ def test_standings_are_what_counting_anew_gives(tmp_path: Path, seed: int) -> No
         check(trials)
 
 
+def own(trial: Trial, repeat: int) -> bool:
+    """Returns whether a run is a trial's own, or of the one it gives more seeds."""
+    return repeat not in trial.inherited
+
+
 def check(trials: Trials) -> None:
     """Compares what is kept with what counting anew gives."""
     every = [trials[number] for number in range(len(trials))]
@@ -94,11 +99,13 @@ def check(trials: Trials) -> None:
     assert trials.begun().total() == len(begun)
     progress = trials.progress()
     running = [trial for trial in every if trial.seeds and not trial.infeasible]
-    runs = [run for trial in running for run in trial.runs.values()]
+    runs = [run for trial in running for repeat, run in trial.runs.items() if own(trial, repeat)]
     assert progress.ended == len(runs)
     assert progress.failed == sum(run.status == "failed" for run in runs)
     to_come = max(0, trials.trials - trials.feasible) * trials.seeds
-    planned = sum(max(trial.seeds, len(trial.runs)) for trial in running)
+    counts = [sum(own(trial, repeat) for repeat in trial.runs) for trial in running]
+    wanted = [trial.seeds - len(trial.inherited) for trial in running]
+    planned = sum(max(pair) for pair in zip(counts, wanted, strict=True))
     assert progress.planned == planned + to_come
     leaders = trials.ranked()
     assert progress.best == (leaders[0].score("val_accuracy") if leaders else None)
