@@ -197,7 +197,7 @@ def _short(value: object) -> str:
 def _told_of_variation(board: "Board") -> list[str]:
     """Says of which configurations there is no interval over seeds, and why."""
     alike = [row for row in board.rows if row.n > 1 and row.interval_seeds is None]
-    single = [row for row in board.rows if row.n == 1]
+    single = [row for row in board.rows if row.n == 1 and not row.stopped_early]
     lines = []
     if alike:
         lines.append(f"All seeds scored alike, so no interval or test over seeds: {_some(alike)}.")
