@@ -42,6 +42,7 @@ SPEC = SearchSpec(
 SPECS = {
     "random_search": SPEC,
     "hyperband": dataclasses.replace(SPEC, oracle="hyperband", trials=9),
+    "race": dataclasses.replace(SPEC, oracle="race", trials=9, seeds=3),
 }
 
 

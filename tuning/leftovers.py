@@ -1,5 +1,6 @@
 """Files of a study that nobody needs any more: of writers that were killed, of runs that ended."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -40,5 +41,9 @@ def _is_alive(process: int) -> bool:
     except ProcessLookupError:
         return False
     except (PermissionError, OverflowError):  # Another's; or no number of a process at all.
-        pass
+        return True
+    with contextlib.suppress(OSError):  # No Linux, or gone by now.
+        # One that ended and is still to be waited for, by whoever took over the orphans.
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        return state != "Z"
     return True

@@ -26,7 +26,7 @@ from tuning.study import Study
 _JAX = importlib.util.find_spec("jax") is not None
 ROOT = Path(__file__).parents[2]
 # Together more than a hundred.
-KILLS = 14
+KILLS = 10
 
 
 class Template:
