@@ -73,17 +73,17 @@ class Attempt:
         self.scored_epoch = 0
         self._shown = {name: value_of(spec, name) for name in varied}
         self._names = loggers
-        self._loggers: list[Any] | None = None
         self._every, self._limit = checkpoint_every, run_limit
-        self._history: dict[str, list[float | None]] = {}
-        self._epoch = 0
-        self._continued: tuple[int, int] | None = None
         self.begin()
 
     def begin(self) -> None:
-        """Starts the clock."""
+        """Starts the clock, and forgets what there was: a run beside it may have failed."""
         self._start = self._saved = time.perf_counter()
         self._beaten = 0.0
+        self._history: dict[str, list[float | None]] = {}
+        self._epoch = 0
+        self._loggers: list[Any] | None = None
+        self._continued: tuple[int, int] | None = None
 
     def resumed(self) -> Checkpoint | None:
         """Returns where an attempt before this one stood, if that is of any use."""

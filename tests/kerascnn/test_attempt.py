@@ -137,3 +137,26 @@ def test_every_byte_of_a_checkpoint_counts(tmp_path: Path) -> None:
     values = whole.index(HERE.model[0].tobytes())
     path.write_bytes(whole[:values] + b"\x00\x00\x00\x40" + whole[values + 4 :])
     assert checkpoint.read(path, made={}) is None
+
+
+TOGETHER = """
+def train(build, data, specs, *, on_epoch, on_end, start, on_pause):
+    for i in range(len(specs)):
+        start(i)
+    for i in range(len(specs)):
+        on_epoch(i, 1, {"loss/validation": 1.0})
+    if specs[0].repeat == 0:
+        raise RuntimeError("the first of them")
+    model = build(specs[0].seed)
+    for i in range(len(specs)):
+        on_end(i, model, lambda indices: model.predict(data.pixels(indices), verbose=0), 1)
+"""
+
+
+def test_runs_that_are_trained_again_beside_a_failed_one_begin_anew(tmp_path: Path) -> None:
+    trainer = tmp_path / "together.py"
+    trainer.write_text(TOGETHER)
+    specs = [SPEC.repeated(0, "search", repeat) for repeat in range(3)]
+    records = training.run(specs, folder=str(tmp_path), trainer=str(trainer))
+    assert [record.status for record in records] == ["failed", "finished", "finished"]
+    assert [record.history for record in records] == [{"loss/validation": [1.0]}] * 3

@@ -173,7 +173,7 @@ def test_a_record_says_which_epoch_was_restored(tmp_path: Path) -> None:
 RECOVERING = """
 import keras
 
-def train(build, data, specs, *, on_epoch, on_end):
+def train(build, data, specs, *, on_epoch, on_end, start, on_pause):
     for i, spec in enumerate(specs):
         model = build(spec.seed)
         logits = keras.Model(model.inputs[0], model.get_layer("logits").output)
