@@ -277,9 +277,9 @@ class Search:
         if trial is None:
             self._waiting.append(record)
             return
-        self._trials.take(trial, record)
-        if self._asking is not None and trial.complete:
-            self._asking.tell(trial, trial.scores(self._spec.objective))
+        for each in self._trials.take(trial, record):
+            if self._asking is not None and each.complete:
+                self._asking.tell(each, each.scores(self._spec.objective))
 
     def _find(self, record: RunRecord) -> Trial | None:
         """Returns the trial of a record; None if its ask was lost."""

@@ -52,8 +52,11 @@ class Trial:
         return any(run.status == "infeasible" for run in self.runs.values())
 
     def missing(self, specs: Sequence[RunSpec]) -> list[RunSpec]:
-        """Returns those of its runs that have no record: none if its network cannot be built."""
-        return [spec for spec in specs if spec.repeat not in self.runs and not self.infeasible]
+        """Returns those of its own runs without record: none if its network cannot be built."""
+        if self.infeasible:
+            return []
+        known = {*self.runs, *self.inherited}
+        return [spec for spec in specs if spec.repeat not in known]
 
     @property
     def tally(self) -> Tally:

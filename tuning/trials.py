@@ -32,6 +32,7 @@ class Trials:
         self._spec = spec
         self._all: list[Trial] = []
         self._of: dict[str, list[Trial]] = {}  # Configuration -> its trials
+        self._heirs: dict[int, Trial] = {}  # Trial -> that which gives it more seeds
         self._begun: Counter[str] = Counter()  # Family -> configurations begun
         self._infeasible: list[int] = []  # Numbers of those that began a configuration, rising
         self._tally: dict[int, Tally] = {}  # Trial -> its runs, as they stood
@@ -74,7 +75,9 @@ class Trials:
             parent.continued = True
             if parent.config.last_epoch == config.last_epoch:  # Only more seeds are wanted.
                 trial.runs.update(parent.runs)
-                trial.inherited = frozenset(parent.runs)
+                # Those too that were lost and come again.
+                trial.inherited = frozenset(range(parent.seeds))
+                self._heirs[parent.number] = trial
         self._all.append(trial)
         self._of.setdefault(config.config_id, []).append(trial)
         if ask.parent is None:
@@ -87,10 +90,12 @@ class Trials:
         trial.seeds = seeds
         self._note(trial)
 
-    def take(self, trial: Trial, record: RunRecord) -> None:
-        """Takes the record of a run of a trial."""
+    def take(self, trial: Trial, record: RunRecord) -> list[Trial]:
+        """Takes the record of a run of a trial; returns it, and those that inherit the run."""
         trial.runs[record.spec.repeat] = record
         self._note(trial)
+        heir = self._heirs.get(trial.number)
+        return [trial, *(self.take(heir, record) if heir is not None else [])]
 
     def find(self, point: Mapping[str, Value]) -> Trial | None:
         """Returns the first trial of the configuration that `point` makes, if there is one."""
