@@ -235,7 +235,7 @@ def main() -> None:
     """Measures and prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--trials", type=int, default=10_000)
-    parser.add_argument("--oracles", nargs="*", default=["random_search", "hyperband"])
+    parser.add_argument("--oracles", nargs="*", default=["random_search", "hyperband", "race"])
     parser.add_argument("--asks", type=int, default=200, help="of `bayesian`; 0: none")
     parser.add_argument("--runs", type=int, default=10_000)
     parser.add_argument("--workers", type=int, default=1000)

@@ -54,7 +54,7 @@ def test_costs_are_of_the_last_trials() -> None:
     assert costs.around(50)[0] == pytest.approx((1000 * 1.49) / 49)
 
 
-@pytest.mark.parametrize("oracle", ["random_search", "hyperband"])
+@pytest.mark.parametrize("oracle", ["random_search", "hyperband", "race"])
 def test_a_search_is_measured(oracle: str) -> None:
     costs = bookkeeping.measure(oracle, 12, bookkeeping.CLOCKS["wall"])
     assert len(costs.all) == len(costs.asking) == len(costs.writing) == 12

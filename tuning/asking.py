@@ -62,6 +62,7 @@ class Asking:
         self._allots = spec.allots_seeds
         self._asked: list[Circumstances] = []  # By number of the trial
         self._scores: dict[int, Sequence[float]] = {}  # Trial -> of its runs; none: it failed
+        self._scored = 0  # How many trials, from the first, have their scores.
         self._told = 0  # How many trials the oracles were told of.
         self._in_vain: tuple[int, Circumstances] | None = None  # The last ask without an answer.
 
@@ -70,7 +71,7 @@ class Asking:
         if "_oracles" in vars(self):
             return
         told = self._asked[-1].told if self._asked else 0
-        if all(number in self._scores for number in range(told)):  # A lost run is trained first.
+        if told <= self._scored:  # A lost run is trained first.
             _ = self._oracles
 
     def asked(self, circumstances: Circumstances) -> None:
@@ -93,6 +94,8 @@ class Asking:
         More runs later change the leaderboard, and nothing that was asked.
         """
         self._scores.setdefault(trial.number, scores)
+        while self._scored in self._scores:
+            self._scored += 1
 
     def next(self) -> tuple[Ask, Circumstances] | None:
         """Returns what to try next, never a configuration that was tried; None: nothing now."""
@@ -103,7 +106,7 @@ class Asking:
             point = self._spec.point(contender, contender.defaults())
             return Ask(point=point, seeds=seeds), _BASELINE
         told = self._least_told(number) if self._learns else 0
-        while all(each in self._scores for each in range(told)):
+        while told <= self._scored:
             known = told if self._learns else number
             now = Circumstances(told, self._trials.counted(known) < self._trials.trials)
             if (ask := self._ask_once(number, now)) is not None:

@@ -1,7 +1,9 @@
-"""Counts and an order that are kept as runs end: nothing is counted or sorted again."""
+"""Counts, sums and an order kept as runs end: nothing is counted or sorted again."""
 
 import bisect
 import dataclasses
+from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any, Generic, TypeVar
 
 Name = TypeVar("Name")
@@ -33,8 +35,15 @@ class Ranking(Generic[Name, Item]):
         self._items: list[Item] = []  # In the order of the keys
         self._known: dict[Name, Any] = {}  # Name -> key
 
+    def __len__(self) -> int:
+        return len(self._items)
+
     def __getitem__(self, name: Name) -> Item:
         return self._items[bisect.bisect_left(self._keys, self._known[name])]
+
+    def place(self, name: Name) -> int:
+        """Returns how many items stand before one."""
+        return bisect.bisect_left(self._keys, self._known[name])
 
     def put(self, name: Name, key: Any, item: Item) -> None:
         """Puts an item in its place; one of the same name leaves."""
@@ -54,3 +63,34 @@ class Ranking(Generic[Name, Item]):
     def items(self, count: int | None = None) -> list[Item]:
         """Returns the first `count` items, or all."""
         return self._items[:count]
+
+
+class Sums(Generic[Name]):
+    """Sums over named rows of numbers: exact, so that what leaves them leaves no trace.
+
+    Args:
+        columns: Numbers in a row.
+    """
+
+    def __init__(self, columns: int) -> None:
+        self._rows: dict[Name, Sequence[float | Fraction]] = {}
+        self.totals = [Fraction(0)] * columns
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def put(self, name: Name, row: Sequence[float | Fraction]) -> None:
+        """Adds a row; one of the same name leaves."""
+        if self._rows.get(name) != row:
+            self.remove(name)
+            self._rows[name] = row
+            self._add(row, 1)
+
+    def remove(self, name: Name) -> None:
+        """Takes a row out, if there is one of that name."""
+        if (row := self._rows.pop(name, None)) is not None:
+            self._add(row, -1)
+
+    def _add(self, row: Sequence[float | Fraction], sign: int) -> None:
+        parts = (sign * Fraction(value) for value in row)
+        self.totals = [total + part for total, part in zip(self.totals, parts, strict=True)]

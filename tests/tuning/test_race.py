@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from tuning.oracles import Ask, race
+from tuning.oracles._race import Field, Rung, Runner
 from tuning.oracles.race import RaceOracle
 from tuning.space import Choice, Float, Space
 
@@ -180,14 +181,67 @@ def test_who_draws_the_points_must_be_one_who_can() -> None:
         race.oracle(SPACE, points="grid_search")
 
 
+def runner(number: int, scores: Sequence[float]) -> Runner:
+    """A runner that came to the end."""
+    return Runner(number, {}, number, 2, len(scores), pending=False, scores=scores)
+
+
 def test_the_noise_between_seeds_is_pooled() -> None:
-    oracle = race.oracle(SPACE, epochs=9, seeds=9)
-    assert isinstance(oracle, RaceOracle)
+    field = Field()
     runs = [[0.5, 0.7], [0.2, 0.4, 0.3], [0.9]]
-    for number, scores in enumerate(runs):
-        oracle.adopt(number, Ask(point={"rate": number / 10}, seeds=len(scores)))
-        oracle.tell(number, scores)
-    ended = [oracle._of[number] for number in range(3)]
+    ended = [runner(number, scores) for number, scores in enumerate(runs)]
+    for each in ended:
+        field.place(each)
     pooled = (statistics.variance(runs[0]) + 2 * statistics.variance(runs[1])) / 3
-    assert oracle._noise(ended) == pytest.approx(math.sqrt(pooled))
-    assert oracle._noise(ended[1:]) is None
+    assert field.noise == pytest.approx(math.sqrt(pooled))
+    ended[0].failed = True
+    field.place(ended[0])
+    assert field.noise is None
+    assert len(field) == 2
+
+
+def test_whoever_may_lead_stands_in_front() -> None:
+    """Whatever the noise, the best of those with as many scores leads them."""
+    rng = random.Random(0)
+    field = Field()
+    ended = [runner(number, [rng.random() for _ in range(1 + number % 3)]) for number in range(60)]
+    for each in ended:
+        each.pending = each.number % 7 == 0
+        field.place(each)
+    for sd in (0.0, 0.1, 10.0):
+        found, expected = (
+            max(some, key=lambda each: each.mean - sd / len(each.scores))
+            for some in (field.front(), ended)
+        )
+        assert found is expected
+    assert len(list(field.front())) <= 2 * 3 * 2
+
+
+@pytest.mark.parametrize("there", [0.5, 0.1])
+def test_a_rung_is_trusted_as_far_as_its_gains_say(there: float) -> None:
+    """Against the definition, with scores that come in any order and change."""
+    rng = random.Random(1)
+    rung = Rung()
+    ran = [Runner(number, {}, number, 0, 1) for number in range(30)]
+    for each in ran:
+        rung.place(each, 0)
+    assert len(rung.waiting) == 30
+    for each in rng.sample(ran, 30) * 2:  # What was shown is shown anew.
+        each.pending = False
+        each.readings = {0: rng.random()}
+        if each.number % 3 == 0:
+            each.rung = 1
+            each.readings[1] = each.readings[0] + there * rng.random()
+        rung.place(each, 0)
+    assert not rung.waiting
+    order = sorted(ran, key=lambda each: -each.readings[0])
+    assert rung.shown.items() == order
+    assert rung.ready.items() == [each for each in order if not each.rung]
+    on = [each for each in ran if each.rung]
+    gains = [each.readings[1] - each.readings[0] for each in on]
+    hoped = statistics.fmean(gains) + 2.0 * statistics.stdev(gains)
+    lead = max(each.readings[1] for each in on)
+    for each in order:
+        assert rung.is_beaten(each.readings[0], 2.0) == (each.readings[0] + hoped < lead)
+    assert not rung.is_beaten(order[0].readings[0], 2.0)
+    assert rung.is_beaten(order[-1].readings[0], 2.0)

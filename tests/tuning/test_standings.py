@@ -2,6 +2,7 @@
 
 import dataclasses
 import random
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from kerascnn import training
 from kerascnn.record import RunRecord
 from tests.tuning.test_search import SPEC, begin
 from tuning.oracles import Ask
-from tuning.standings import Ranking, Tally
+from tuning.standings import Ranking, Sums, Tally
 from tuning.study import Study
 from tuning.trial import Trial, has_score
 from tuning.trials import Trials
@@ -31,8 +32,23 @@ def test_items_stand_in_the_order_of_their_keys() -> None:
     ranking.remove("nobody")
     assert str(last[3]) not in ranking.items()
     assert ranking["old 4"] == str(last[4])
+    assert ranking.items()[ranking.place("old 4")] == str(last[4])
+    assert len(ranking) == len(last) - 1
     with pytest.raises(KeyError):
         ranking["old 3"]
+
+
+def test_what_leaves_a_sum_leaves_no_trace() -> None:
+    """A sum of floats would have lost the small one beside the large."""
+    sums: Sums[str] = Sums(2)
+    sums.put("small", (0.1, 1))
+    sums.put("large", (1e30, 1))
+    sums.put("large", (1e20, 2))
+    assert [float(total) for total in sums.totals] == [1e20, 3]
+    sums.remove("large")
+    sums.remove("nobody")
+    assert sums.totals == [Fraction(0.1), 1]
+    assert len(sums) == 1
 
 
 def test_a_part_of_a_sum_is_replaced() -> None:
@@ -83,11 +99,6 @@ def test_standings_are_what_counting_anew_gives(tmp_path: Path, seed: int) -> No
         check(trials)
 
 
-def own(trial: Trial, repeat: int) -> bool:
-    """Returns whether a run is a trial's own, or of the one it gives more seeds."""
-    return repeat not in trial.inherited
-
-
 def check(trials: Trials) -> None:
     """Compares what is kept with what counting anew gives."""
     every = [trials[number] for number in range(len(trials))]
@@ -99,13 +110,15 @@ def check(trials: Trials) -> None:
     assert trials.begun().total() == len(begun)
     progress = trials.progress()
     running = [trial for trial in every if trial.seeds and not trial.infeasible]
-    runs = [run for trial in running for repeat, run in trial.runs.items() if own(trial, repeat)]
+    own = [[trial.runs[each] for each in trial.runs.keys() - trial.inherited] for trial in running]
+    runs = [run for some in own for run in some]
     assert progress.ended == len(runs)
     assert progress.failed == sum(run.status == "failed" for run in runs)
     to_come = max(0, trials.trials - trials.feasible) * trials.seeds
-    counts = [sum(own(trial, repeat) for repeat in trial.runs) for trial in running]
-    wanted = [trial.seeds - len(trial.inherited) for trial in running]
-    planned = sum(max(pair) for pair in zip(counts, wanted, strict=True))
+    planned = sum(
+        max(trial.seeds - len(trial.inherited), len(some))
+        for trial, some in zip(running, own, strict=True)
+    )
     assert progress.planned == planned + to_come
     leaders = trials.ranked()
     assert progress.best == (leaders[0].score("val_accuracy") if leaders else None)

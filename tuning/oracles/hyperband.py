@@ -53,7 +53,7 @@ class HyperbandOracle:
         )
         self._brackets.own_space = space
         self._points = 0  # Distinct ones, of the space.
-        self._scores: list[float | None] = []
+        self._worst: list[float] = []  # Score so far, once there is one
         self._failed: set[str] = set()  # Names of Keras Tuner's trials
 
     def adopt(self, trial: int, ask: Ask) -> None:
@@ -65,7 +65,9 @@ class HyperbandOracle:
 
     def tell(self, trial: int, scores: Sequence[float]) -> None:
         score = statistics.fmean(scores) if scores else None
-        self._scores.append(score)
+        if score is not None:
+            known = [*self._worst, score]
+            self._worst = [_keras_tuner.worst_of(known, maximize=self._maximize)]
         if (entered := self._brackets.trials.get(str(trial))) is not None:
             self._end(entered, score)
 
@@ -97,7 +99,7 @@ class HyperbandOracle:
     def _end(self, entered: Any, score: float | None) -> None:
         if score is None:
             self._failed.add(entered.trial_id)
-            score = _keras_tuner.worst_of(self._scores, maximize=self._maximize)
+            score = _keras_tuner.worst_of(self._worst, maximize=self._maximize)
         _keras_tuner.end(self._brackets, entered, score)
 
 

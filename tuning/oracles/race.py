@@ -12,7 +12,6 @@ Where points come from is left to another oracle. The figures behind the constan
 finds what others find: benchmarks/RESULTS.md.
 """
 
-import dataclasses
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from kerascnn import registry
 from kerascnn.spec import Value
 from tuning.oracles import Ask, Oracle
+from tuning.oracles._race import Field, Rung, Runner
 from tuning.space import Space
 
 LEARNS = True
@@ -37,8 +37,6 @@ _DOUBT = 2.0
 _CLOSE, _CLOSE_AT_THE_END = 1.0, 2.0
 # Further seeds for one configuration that came to the end, while the race is on.
 _FURTHER = 0.5
-# Pairs or repeats that a standard deviation is estimated from, at least.
-_ENOUGH = 3
 
 
 def oracle(
@@ -69,40 +67,6 @@ def oracle(
     return RaceOracle(drawing, maximize=maximize, epochs=epochs, seeds=seeds)
 
 
-@dataclasses.dataclass(eq=False)
-class _Runner:
-    """One configuration in the race; scores are better the higher.
-
-    Attributes:
-        point: Which.
-        latest: Its last trial.
-        rung: That which it was asked for last; the last rung is the planned length.
-        seeds: Runs asked for.
-        pending: Whether its last trial is still under way.
-        failed: Whether its last trial failed.
-        readings: Rung -> what it showed there.
-        scores: Of its runs of the planned length.
-    """
-
-    point: Mapping[str, Value]
-    latest: int
-    rung: int
-    seeds: int
-    pending: bool = True
-    failed: bool = False
-    readings: dict[int, float] = dataclasses.field(default_factory=dict)
-    scores: Sequence[float] = ()
-
-    @property
-    def mean(self) -> float:
-        return statistics.fmean(self.scores)
-
-    @property
-    def is_free(self) -> bool:
-        """Whether something may be asked of it."""
-        return not (self.pending or self.failed)
-
-
 class RaceOracle:
     """The race over points that another oracle draws.
 
@@ -121,8 +85,10 @@ class RaceOracle:
         self._lengths = sorted({max(1, round(epochs * part)) for part in _RUNGS})
         self._top = len(self._lengths) - 1
         self._seeds = seeds
-        self._runners: list[_Runner] = []
-        self._of: dict[int, _Runner] = {}  # Trial -> whose it is
+        self._of: dict[int, Runner] = {}  # Trial -> whose it is
+        self._joined = 0
+        self._rungs = [Rung() for _ in range(self._top)]  # All but the last
+        self._field = Field()
         self._further = 0  # Seeds asked for beyond everybody's first
 
     def adopt(self, trial: int, ask: Ask) -> None:
@@ -133,15 +99,17 @@ class RaceOracle:
     def tell(self, trial: int, scores: Sequence[float]) -> None:
         runner = self._of[trial]
         runner.pending, runner.failed = False, not scores
-        if not scores:
+        if scores:
+            self._read(runner, scores)
+        self._place(runner)
+        if not scores or not runner.rung:
             self._drawing.tell(trial, scores)
-            return
+
+    def _read(self, runner: Runner, scores: Sequence[float]) -> None:
         better = [self._sign * score for score in scores]
         runner.readings[runner.rung] = statistics.fmean(better)
         if runner.rung == self._top:
             runner.scores = better
-        if not runner.rung:
-            self._drawing.tell(trial, scores)
 
     def ask(self, trial: int, *, new: bool = True) -> Ask | None:
         found = self._go_on(trial, ending=False) if new else None
@@ -183,65 +151,49 @@ class RaceOracle:
         rung = self._top if ask.epochs is None else self._lengths.index(ask.epochs)
         seeds = self._seeds if ask.seeds is None else ask.seeds
         if ask.parent is None:
-            self._of[trial] = _Runner(ask.point, trial, rung, seeds)
-            self._runners.append(self._of[trial])
-            return
-        runner = self._of[trial] = self._of[ask.parent]
-        runner.latest, runner.pending = trial, True
-        runner.rung, runner.seeds = rung, seeds
+            runner = Runner(self._joined, ask.point, trial, rung, seeds)
+            self._joined += 1
+        else:
+            runner = self._of[ask.parent]
+            runner.latest, runner.pending = trial, True
+            runner.rung, runner.seeds = rung, seeds
+        self._of[trial] = runner
+        self._place(runner)
 
-    def _promoted(self, *, ending: bool) -> _Runner | None:
+    def _place(self, runner: Runner) -> None:
+        for number, rung in enumerate(self._rungs):
+            rung.place(runner, number)
+        self._field.place(runner)
+
+    def _promoted(self, *, ending: bool) -> Runner | None:
         """Returns who goes on to the next rung, of the highest rung that has somebody."""
-        for rung in reversed(range(self._top)):
-            shown = [each for each in self._runners if rung in each.readings]
-            waiting = any(each.pending and each.rung == rung for each in self._runners)
-            share = len(shown) / _FACTOR
-            count = math.ceil(share) if ending and not waiting else int(share)
-            best = sorted(shown, key=lambda each: each.readings[rung], reverse=True)[:count]
-            for runner in best:
-                if runner.rung == rung and runner.is_free and not self._is_beaten(runner, shown):
+        for number, rung in reversed(list(enumerate(self._rungs))):
+            share = len(rung.shown) / _FACTOR
+            count = math.ceil(share) if ending and not rung.waiting else int(share)
+            for runner in rung.ready.items(1):  # Where the best does not go on, nobody does.
+                is_among_the_best = rung.shown.place(runner.number) < count
+                if is_among_the_best and not rung.is_beaten(runner.readings[number], _DOUBT):
                     return runner
         return None
 
-    def _is_beaten(self, runner: _Runner, shown: Sequence[_Runner]) -> bool:
-        """Returns whether the noise of a runner's rung cannot bring it to the next one's lead.
-
-        What others gained from this rung to the next says how far a reading here is to be trusted.
-        """
-        here, there = runner.rung, runner.rung + 1
-        on = [each for each in shown if there in each.readings]
-        if len(on) < _ENOUGH:
-            return False
-        gains = [each.readings[there] - each.readings[here] for each in on]
-        hoped = statistics.fmean(gains) + _DOUBT * statistics.stdev(gains)
-        return runner.readings[here] + hoped < max(each.readings[there] for each in on)
-
-    def _contender(self, *, ending: bool) -> _Runner | None:
+    def _contender(self, *, ending: bool) -> Runner | None:
         """Returns who gets another seed: of those that may be the best, who has fewest."""
-        ended = [each for each in self._runners if each.scores and not each.failed]
-        if not ended or (not ending and self._further >= _FURTHER * len(ended)):
+        ended = len(self._field)
+        if not ended or (not ending and self._further >= _FURTHER * ended):
             return None
-        sd = self._noise(ended)
-        best = max(ended, key=lambda each: each.mean - (sd or 0.0) / (2 * len(each.scores)))
+        sd = self._field.noise
+        front = sorted(self._field.front(), key=lambda each: each.number)
+        best = max(front, key=lambda each: each.mean - (sd or 0.0) / (2 * len(each.scores)))
         close = _CLOSE_AT_THE_END if ending else _CLOSE
 
-        def is_close(runner: _Runner) -> bool:
+        def is_close(runner: Runner) -> bool:
             if sd is None or runner is best:
                 return True
             error = sd * math.sqrt(1 / len(runner.scores) + 1 / len(best.scores))
             return runner.mean + close * error > best.mean
 
-        contenders = [each for each in ended if is_close(each)]
+        contenders = [each for each in front if is_close(each)]
         if len(contenders) == 1 and not ending:
             return None
         free = [each for each in contenders if each.is_free and each.seeds < self._seeds]
         return min(free, key=lambda each: (each.seeds, -each.mean), default=None)
-
-    def _noise(self, ended: Sequence[_Runner]) -> float | None:
-        """Returns the standard deviation between the seeds of one configuration; None: unknown."""
-        repeated = [each.scores for each in ended if len(each.scores) > 1]
-        freedom = sum(len(scores) - 1 for scores in repeated)
-        if freedom < _ENOUGH:
-            return None
-        squares = sum((len(scores) - 1) * statistics.variance(scores) for scores in repeated)
-        return math.sqrt(squares / freedom)
