@@ -78,8 +78,8 @@ class RunRecord:
         return next(iter(reversed(self.error.strip().splitlines())), "")
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the fields as JSON values."""
-        return {**dataclasses.asdict(self), "spec": self.spec.to_json()}
+        """Returns the fields as JSON values; those that hold others are the record's own."""
+        return {**vars(self), "spec": self.spec.to_json()}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "RunRecord":

@@ -7,6 +7,7 @@ not try for ever.
 
 import dataclasses
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from pathlib import Path
@@ -93,6 +94,8 @@ class Dispatch(Generic[Owner]):
         self._looked = self._collected = time.monotonic()
         self._retried: set[tuple[str, int]] | None = None  # Read when it is first needed.
         self._pending: dict[Future[list[RunRecord]], _Call[Owner]] = {}
+        self._calls: Counter[int] = Counter()  # Identity of an owner -> its calls under way
+        self._owners: dict[int, Owner] = {}
 
     @property
     def idle(self) -> bool:
@@ -101,8 +104,7 @@ class Dispatch(Generic[Owner]):
 
     def owners(self) -> list[Owner]:
         """Returns whose calls are under way, each once."""
-        owners = {id(call.owner): call.owner for call in self._pending.values()}
-        return list(owners.values())
+        return list(self._owners.values())
 
     def submit(
         self,
@@ -162,6 +164,14 @@ class Dispatch(Generic[Owner]):
             **options,
         )
         self._pending[future] = call
+        self._calls[id(call.owner)] += 1
+        self._owners[id(call.owner)] = call.owner
+
+    def _leave(self, owner: Owner) -> None:
+        """Takes note that one of an owner's calls has ended."""
+        self._calls[id(owner)] -= 1
+        if not self._calls[id(owner)]:
+            del self._calls[id(owner)], self._owners[id(owner)]
 
     def _adopt(
         self, owner: Owner, batch: Sequence[RunSpec], folder: Path, *, ended: bool
@@ -193,6 +203,7 @@ class Dispatch(Generic[Owner]):
 
     def _collect(self, future: Future[list[RunRecord]]) -> None:
         call = self._pending.pop(future)
+        self._leave(call.owner)
         error = future.exception()
         if isinstance(error, OSError):
             raise error

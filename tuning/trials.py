@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kerascnn import metrics, training
 from kerascnn.record import RunRecord
-from kerascnn.spec import Value
+from kerascnn.spec import RunSpec, Value
 from tuning.oracles import Ask
 from tuning.standings import Ranking, Tally
 from tuning.study import Study
@@ -44,6 +44,7 @@ class Trials:
         self._maximize = metrics.maximize(spec.objective)
         self._seeds = spec.seeds if spec.oracle else 0
         self.trials = spec.trials
+        self._found: tuple[Mapping[str, Value], RunSpec] | None = None  # What was looked for last
 
     def __len__(self) -> int:
         return len(self._all)
@@ -65,7 +66,7 @@ class Trials:
 
     def enter(self, ask: Ask) -> Trial:
         """Adds the next trial: what was asked for."""
-        config = self._study.configured(ask.point)
+        config = self._configured(ask.point)
         if ask.epochs is not None:
             config = dataclasses.replace(config, stop_epoch=ask.epochs)
         seeds = self._seeds if ask.seeds is None else ask.seeds
@@ -99,7 +100,13 @@ class Trials:
 
     def find(self, point: Mapping[str, Value]) -> Trial | None:
         """Returns the first trial of the configuration that `point` makes, if there is one."""
-        return self.of(self._study.configured(point).config_id)
+        return self.of(self._configured(point).config_id)
+
+    def _configured(self, point: Mapping[str, Value]) -> RunSpec:
+        """Returns the configuration of a point; what was just looked for is entered next."""
+        if self._found is None or self._found[0] is not point:
+            self._found = point, self._study.configured(point)
+        return self._found[1]
 
     def of(self, config_id: str) -> Trial | None:
         """Returns the first trial of a configuration, if there is one."""

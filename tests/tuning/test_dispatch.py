@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,47 @@ def trained(study: Study, executor: Executor, **options: Any) -> dict[int, RunRe
         while not runs.idle:
             runs.wait()
     return found
+
+
+class Held(Executor):
+    """Ends a call when it is told to."""
+
+    def __init__(self) -> None:
+        self.futures: list[Future[list[RunRecord]]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.futures.append(Future())
+        return self.futures[-1]
+
+
+def test_owners_are_those_with_calls_under_way(study: Study) -> None:
+    """An owner has as many calls as its runs went into, and one more where a run is retried."""
+    found: list[RunSpec] = []
+    held = Held()
+
+    def record(owner: str, ended: RunRecord) -> None:
+        found.append(ended.spec)
+
+    def missing(owner: str, specs: Sequence[RunSpec]) -> list[RunSpec]:
+        return [spec for spec in specs if spec not in found]
+
+    runs: Dispatch[str] = Dispatch(study, held, missing=missing, record=record)
+    others = [BASE.repeated(1, "search", repeat) for repeat in range(2)]
+    with study.log:
+        runs.submit("a", SPECS[:2], parts=2)
+        runs.submit("b", others)
+        assert runs.owners() == ["a", "b"]
+        held.futures[0].set_result([RunRecord(spec=SPECS[0])])
+        runs.wait()
+        assert runs.owners() == ["a", "b"]
+        held.futures[1].set_exception(MemoryError())
+        held.futures[2].set_result([RunRecord(spec=spec) for spec in others])
+        runs.wait()
+        assert runs.owners() == ["a"]
+        held.futures[3].set_result([RunRecord(spec=SPECS[1])])
+        runs.wait()
+    assert runs.owners() == []
+    assert runs.idle
 
 
 def retries(study: Study) -> list[Any]:
