@@ -6,7 +6,7 @@ A view, written once per configuration and never read back.
 import re
 import shutil
 import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -194,28 +194,38 @@ def _column(name: str, domain: Domain, *, leading: bool) -> Any:
 
 
 def _curves(finished: Sequence[RunRecord]) -> Iterator[tuple[int, list[Any]]]:
+    from kerascnn import events
+    from tuning import measures  # SciPy: not on the way to a `--help`.
+
     epochs = max((record.epoch for record in finished), default=0)
+    histories = {curve: [record.history.get(curve, ()) for record in finished] for curve in CURVES}
     for epoch in range(1, epochs + 1):
-        values = [value for curve in CURVES for value in _point(curve, epoch, finished)]
+        values = [
+            events.scalar(f"{part}/{curve}", value)
+            for curve in CURVES
+            for part, value in _point(curve, epoch, histories[curve], measures.t_interval)
+        ]
         if values:
             yield epoch, values
 
 
-def _point(curve: str, epoch: int, finished: Sequence[RunRecord]) -> Iterator[Any]:
+def _point(
+    curve: str,
+    epoch: int,
+    histories: Sequence[Sequence[float | None]],
+    interval: Callable[[Sequence[float]], "Interval | None"],
+) -> Iterator[tuple[str, float]]:
     """Yields mean, lower and upper of a curve at an epoch: always all three, at the same steps."""
-    from kerascnn import events
-
-    histories = [record.history.get(curve, ()) for record in finished]
     reached = [history[epoch - 1] for history in histories if len(history) >= epoch]
     values = [value for value in reached if value is not None]
     if not values:
         return
     least, most = CURVES[curve]
-    low, high = _interval(values) or (float("nan"), float("nan"))
-    yield events.scalar(f"mean/{curve}", statistics.fmean(values))
+    low, high = interval(values) or (float("nan"), float("nan"))
+    yield "mean", statistics.fmean(values)
     # In this order a NaN comes through as it is.
-    yield events.scalar(f"lower/{curve}", max(low, least))
-    yield events.scalar(f"upper/{curve}", min(high, most))
+    yield "lower", max(low, least)
+    yield "upper", min(high, most)
 
 
 def _final(
@@ -231,9 +241,3 @@ def _final(
         found |= spread.of_logits(folder, scored, objective)
     epoch = max((record.epoch for record in finished), default=0)
     return epoch, [events.scalar(f"summary/{name}", found[name]) for name in sorted(found)]
-
-
-def _interval(values: Sequence[float]) -> "Interval | None":
-    from tuning import measures  # SciPy: not on the way to a `--help`.
-
-    return measures.t_interval(values)
