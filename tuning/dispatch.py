@@ -22,6 +22,8 @@ from tuning.study import Study
 
 # Seconds between looks for runs that ended inside a call still under way.
 _POLL = 0.25
+# Such a look reads a file for every call: it takes at most one of so many seconds.
+_SHARE = 10
 # Seconds without a sign of life after which a run hung. A first call compiles in silence.
 HANG_AFTER = 900.0
 # Seconds a run has to stop at its limit by itself: it does so between compiled calls.
@@ -91,7 +93,8 @@ class Dispatch(Generic[Owner]):
         self._hang_after = hang_after
         self._longest = None if run_limit is None else run_limit * study.together + grace
         self._interval = min(hang_after, self._longest or hang_after) / _LOOKS
-        self._looked = self._collected = time.monotonic()
+        self._looked = time.monotonic()
+        self._look_again = self._looked + _POLL  # For runs that ended inside calls
         self._retried: set[tuple[str, int]] | None = None  # Read when it is first needed.
         self._pending: dict[Future[list[RunRecord]], _Call[Owner]] = {}
         self._calls: Counter[int] = Counter()  # Identity of an owner -> its calls under way
@@ -136,8 +139,10 @@ class Dispatch(Generic[Owner]):
     def wait(self) -> None:
         """Waits until something may have ended, and records what did."""
         wait(self._pending, timeout=min(_POLL, self._interval), return_when=FIRST_COMPLETED)
-        if time.monotonic() - self._collected >= _POLL:  # It reads a file for every run.
+        if (start := time.monotonic()) >= self._look_again:
             self.collect_finished()
+            took = time.monotonic() - start
+            self._look_again = start + max(_POLL, _SHARE * took)
         self._end_what_hangs()
         for future in [future for future in self._pending if future.done()]:
             self._collect(future)
@@ -149,7 +154,6 @@ class Dispatch(Generic[Owner]):
 
     def collect_finished(self) -> None:
         """Records runs that ended inside calls still under way."""
-        self._collected = time.monotonic()
         for call in list(self._pending.values()):
             self._adopt(call.owner, call.batch, call.folder, ended=False)
 
@@ -185,10 +189,13 @@ class Dispatch(Generic[Owner]):
             ended: Whether no worker is at them: what was out of memory may be tried again.
         """
         for spec in self._missing(owner, batch):
-            for place in dict.fromkeys((self._study.folder, folder)):
-                record = training.outbox(place, spec)
+            places = dict.fromkeys((self._study.folder, folder))
+            left = {place: training.outbox(place, spec) for place in places}
+            for place, record in left.items():
                 if record is not None and (ended or not failures.is_out_of_memory(record)):
                     self._take(owner, record, place)
+            if not (ended or any(left.values())) and self._study.together == 1:
+                break  # Runs go in order: none behind it has ended.
         return self._missing(owner, batch)
 
     def _take(self, owner: Owner, record: RunRecord, folder: Path) -> None:

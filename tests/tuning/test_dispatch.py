@@ -106,6 +106,36 @@ def test_owners_are_those_with_calls_under_way(study: Study) -> None:
     assert runs.idle
 
 
+def test_of_runs_that_go_in_order_only_the_next_is_looked_for(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[RunSpec] = []
+    looked: list[RunSpec] = []
+    found: list[RunSpec] = []
+
+    def outbox(folder: Path, spec: RunSpec) -> RunRecord | None:
+        looked.append(spec)
+        return RunRecord(spec=spec) if spec in ended else None
+
+    def missing(owner: str, specs: Sequence[RunSpec]) -> list[RunSpec]:
+        return [spec for spec in specs if spec not in found]
+
+    def record(owner: str, ended: RunRecord) -> None:
+        found.append(ended.spec)
+
+    runs: Dispatch[str] = Dispatch(study, Held(), missing=missing, record=record)
+    monkeypatch.setattr(dispatch.training, "outbox", outbox)
+    runs.submit("all", SPECS)
+    assert looked == SPECS  # Nobody is at them: what there is may be of any.
+    looked.clear()
+    for count, next_ones in ((1, SPECS[:2]), (3, SPECS[1:])):
+        ended = SPECS[:count]
+        runs.collect_finished()
+        assert looked == next_ones
+        looked.clear()
+    assert found == SPECS
+
+
 def retries(study: Study) -> list[Any]:
     return [line for line in study.log.lines() if line.get("name") == "retried"]
 
