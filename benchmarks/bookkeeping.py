@@ -169,15 +169,18 @@ class Workers(Executor):
         self._free = [0.0] * count  # When each is; a heap
         self._ends: list[tuple[float, int, Future[Any], Any]] = []  # A heap
         self._number = 0
+        self._theirs = 0.0  # Real seconds that making their records took
         self.skipped = 0.0
 
     def time(self) -> float:
-        """Returns the simulated time: what really passed, and what was skipped."""
-        return self._now() + self.skipped
+        """Returns the simulated time: what really passed of ours, and what was skipped."""
+        return self._now() - self._theirs + self.skipped
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
+        start = self._now()
         result = fn(*args, **kwargs)
+        self._theirs += self._now() - start
         begins = max(self.time(), heapq.heappop(self._free))
         ends = begins + sum(record.seconds for record in result)
         heapq.heappush(self._free, ends)

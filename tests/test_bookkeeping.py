@@ -22,6 +22,9 @@ class Clock:
         self._now += self._step
         return self._now
 
+    def pass_by(self, seconds: float) -> None:
+        self._now += seconds
+
 
 def two_seconds() -> list[RunRecord]:
     return [RunRecord(spec=SPEC, seconds=2.0)]
@@ -45,6 +48,21 @@ def test_what_really_passes_is_counted() -> None:
     workers.wait([future], timeout=0.25)
     assert future.done()  # It ended long ago: nothing is skipped.
     assert workers.skipped == 0
+
+
+def test_what_making_records_takes_is_the_workers_own() -> None:
+    """Theirs are the seconds that the records say."""
+    clock = Clock()
+    workers = bookkeeping.Workers(1, clock)
+
+    def slowly() -> list[RunRecord]:
+        clock.pass_by(100.0)
+        return two_seconds()
+
+    future: Future[list[RunRecord]] = workers.submit(slowly)
+    workers.wait([future], timeout=5.0)
+    assert workers.time() == 2.0
+    assert future.done()
 
 
 def test_costs_are_of_the_last_trials() -> None:
