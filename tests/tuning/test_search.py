@@ -549,7 +549,7 @@ def test_only_the_leaders_keep_their_model(tmp_path: Path) -> None:
 
 
 def test_what_nobody_needs_is_removed(tmp_path: Path) -> None:
-    """At the start what killed writers left, at the end checkpoints that nothing continues."""
+    """At the start what killed writers left, at the end checkpoints."""
     study = begin(tmp_path / "s", HYPERBAND)
 
     def run(specs: list[RunSpec], *, folder: str, **options: Any) -> Any:
@@ -565,11 +565,7 @@ def test_what_nobody_needs_is_removed(tmp_path: Path) -> None:
     for name in (".record.json.4194999", ".model.keras", ".alive"):  # No process has that number.
         (left / name).touch()
     in_one(study, run=run)
-    checkpoints = {path.parts[-3] for path in study.folder.rglob("checkpoint.npz")}
-    whole = {run.spec.config_id for run in study.log if run.spec.last_epoch == run.spec.epochs}
-    assert checkpoints
-    assert whole
-    assert not checkpoints & whole
+    assert not list(study.folder.rglob("checkpoint.npz"))
 
 
 def test_what_another_command_is_writing_is_left(tmp_path: Path) -> None:
