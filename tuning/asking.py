@@ -102,7 +102,8 @@ class Asking:
         number = len(self._trials)
         if number < len(self._spec.contenders):  # The baselines that every other must beat.
             contender = self._spec.contenders[number]
-            seeds = 1 if self._allots else None  # More, if it stays in the race.
+            # More, if it stays in the race.
+            seeds = 1 if self._allots and self._spec.seeds > 1 else None
             point = self._spec.point(contender, contender.defaults())
             return Ask(point=point, seeds=seeds), _BASELINE
         told = self._least_told(number) if self._learns else 0

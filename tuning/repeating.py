@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kerascnn import datasets, registry
+from kerascnn.record import RunLog
 from kerascnn.spec import RunSpec
 from tuning import begin, executors, study
 from tuning.search_spec import SearchSpec
@@ -89,7 +90,36 @@ def repeat(
     if folder.resolve() == original.path.parent.resolve():
         raise ValueError(f"{folder} is that study itself: --study NAME says where to repeat it.")
     form = {"form": original.about["form"]} if "form" in original.about else {}
-    return begin.begin_on(spec, data, folder, form)
+    begun = begin.begin_on(spec, data, folder, form)
+    if not any(True for _ in begun.log.lines()):
+        with begun.log:
+            for event in _enqueued(original)[0]:
+                begun.log.append("event", event)
+    return begun
+
+
+def left_out(original: Original) -> int:
+    """Returns how many points of a study are not repeated: those put in line once it had begun.
+
+    When they were tried decides what its oracle asked for after them.
+    """
+    return len(_enqueued(original)[1])
+
+
+def _enqueued(original: Original) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Returns the points put in line before the first ask, and those after, as events.
+
+    There are none where a `study.json` lies alone: they are in the log.
+    """
+    before: list[dict[str, Any]] = []
+    after: list[dict[str, Any]] = []
+    found = before
+    for line in RunLog(original.path.parent / "log.jsonl").lines():
+        if line["kind"] == "ask":
+            found = after
+        elif line["kind"] == "event" and line["name"] == "enqueued":
+            found.append({name: value for name, value in line.items() if name != "kind"})
+    return before, after
 
 
 def _found(base: RunSpec, beside: Path) -> RunSpec:

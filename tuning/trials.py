@@ -146,11 +146,11 @@ class Trials:
             if all(trial.point.get(name) == value for trial in last)
         ]
         fixed = [f"{name}={value}" for name, value in self._spec.base.hyperparameters.items()]
-        shared = f" all have {', '.join(alike)}." if alike else " they share no searched value."
+        shared = f": all have {', '.join(alike)}." if alike else "."
         given = f" Fixed: {', '.join(fixed)}." if fixed else ""
         ended = [next(iter(trial.runs.values())) for trial in last]
         what = "are infeasible" if any(run.parameters for run in ended) else "cannot be built"
-        return f"{count} points in a row {what}:{shared}{given} The last: {ended[-1].error}"
+        return f"{count} points in a row {what}{shared}{given} The last: {ended[-1].error}"
 
     def ranked(self) -> list[Trial]:
         """Returns the complete trials that have a score: the longest first, then the best.

@@ -11,7 +11,7 @@ import pytest
 from tests import fake
 from tests.tuning.test_cli import Main, main  # noqa: F401  A fixture.
 from tests.tuning.test_search import essence, in_one
-from tuning import plan, repeating, study
+from tuning import enqueued, plan, repeating, study
 from tuning.study import Study
 
 OWN = '''"""Mine."""
@@ -38,7 +38,7 @@ def alone(original: Study) -> str:
     return "mail/theirs.json"
 
 
-@pytest.mark.parametrize("oracle", ["random_search", "bayesian", "hyperband"])
+@pytest.mark.parametrize("oracle", ["random_search", "bayesian", "hyperband", "race"])
 def test_a_repetition_has_the_same_ids_and_numbers(oracle: str) -> None:
     theirs = begun(
         oracle=oracle,
@@ -66,6 +66,23 @@ def test_the_folder_or_its_name_is_as_good() -> None:
     theirs = begun()
     for text in ("theirs", "runs/theirs", "runs/theirs/study.json"):
         assert repeating.read(text).spec == theirs.spec
+
+
+def test_points_put_in_line_before_it_began_are_repeated_and_later_ones_counted() -> None:
+    theirs = begun(seeds=1)
+    for filters in (40, 48):
+        point = enqueued.point_of(theirs, {"filters": filters})
+        assert enqueued.add(theirs, [(point, {"after": "older"})])
+        if filters == 40:
+            in_one(theirs, run=fake.run)
+    original = repeating.read(str(theirs.folder))
+    assert repeating.left_out(original) == 1
+    for _ in range(2):  # Opened again, it has them already.
+        ours = repeating.repeat(original, name="ours")
+    in_one(ours, run=fake.run)
+    asks = essence(ours)[0]
+    assert asks == essence(theirs)[0]
+    assert [ask["point"]["filters"] for ask in asks if ask.get("given")] == [40]
 
 
 def test_how_far_it_goes_is_the_users() -> None:

@@ -47,7 +47,9 @@ def show(board: "Board", *, wide: bool = False) -> None:
     more = _occasional(board)
     table(board.rows, board.metric, more, wide=wide, descriptive=board.descriptive)
     if early := [row for row in board.rows if row.stopped_early]:
-        click.echo(f"{len(early)} stopped early, after the epochs and runs it says: not ranked.")
+        click.echo(
+            f"{len(early)} with fewer epochs or runs than the others, as it says: not ranked."
+        )
     if board.descriptive:
         click.echo(
             "The 95 % intervals only describe: scores decided what went on. `confirm` tests."

@@ -141,7 +141,8 @@ class RaceOracle:
         ask = Ask(
             point=point,
             epochs=None if rung == self._top else self._lengths[rung],
-            seeds=None if seeds == self._seeds else seeds,
+            # What the study may raise later is for those that had all there were.
+            seeds=None if rung == self._top and seeds == self._seeds else seeds,
             parent=parent,
         )
         self._enter(trial, ask)
