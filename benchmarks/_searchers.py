@@ -258,7 +258,6 @@ SEARCHERS: Mapping[str, Searcher] = {
     "our random_search": functools.partial(our_oracle, oracle="random_search"),
     "our hyperband": functools.partial(our_oracle, oracle="hyperband"),
     "race": functools.partial(our_oracle, oracle="race", seeds=3),
-    "race, 5 seeds": functools.partial(our_oracle, oracle="race", seeds=5),
     "our bayesian": functools.partial(our_oracle, oracle="bayesian"),
 }
 # Name in the table -> the package it needs

@@ -88,7 +88,10 @@ def present(study: "Study", limits: "Limits", unfinished: int | None, *, as_json
             err=True,
         )
         if not any(record.status == "finished" for record in study.log):
-            click.echo("No run has finished yet: there is no leaderboard.", err=True)
+            click.echo(
+                "No run has finished yet: there is no leaderboard. Starting workers takes of it too.",
+                err=True,
+            )
             if as_json:
                 click.echo("null")
             return
