@@ -89,7 +89,7 @@ def present(study: "Study", limits: "Limits", unfinished: int | None, *, as_json
         )
         if not any(record.status == "finished" for record in study.log):
             click.echo(
-                "No run has finished yet: there is no leaderboard. Starting workers takes of it too.",
+                "No run has finished yet: no leaderboard. Starting workers takes part of the time.",
                 err=True,
             )
             if as_json:
