@@ -26,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerascnn import metrics, training
+from kerascnn import attempt, metrics
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec
 from tuning import study
@@ -55,7 +55,7 @@ def make(
                 spec = config.repeated(0, "search", repeat)
                 found = scored(rng, number / configurations, labels, classes)
                 if logits:
-                    path = training.run_dir(folder, spec) / "logits-validation.npy"
+                    path = attempt.run_dir(folder, spec) / "logits-validation.npy"
                     path.parent.mkdir(parents=True)
                     np.save(path, found)
                 made.log.append_record(

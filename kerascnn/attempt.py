@@ -12,6 +12,8 @@ from kerascnn.costs import Costs
 from kerascnn.record import RunRecord, write_file
 from kerascnn.spec import RunSpec, value_of
 
+# The file in a run's folder that shows that it is alive.
+ALIVE = ".alive"
 # Seconds between two signs of life.
 _BEAT = 1.0
 
@@ -30,6 +32,18 @@ def outbox(folder: Path, spec: RunSpec) -> RunRecord | None:
 def run_dir(folder: Path, spec: RunSpec) -> Path:
     """Returns the folder of a run in its study's."""
     return folder / spec.config_id / spec.run_name
+
+
+def checkpoint_of(folder: Path, spec: RunSpec) -> Path:
+    """Returns the file of a run's checkpoint in its study's folder."""
+    return run_dir(folder, spec) / "checkpoint.npz"
+
+
+def drop_checkpoint(folder: Path, record: RunRecord) -> None:
+    """Removes the checkpoint of a run that ended, unless a later trial may train it for longer."""
+    spec = record.spec
+    if record.status != "finished" or spec.last_epoch == spec.epochs:
+        checkpoint_of(folder, spec).unlink(missing_ok=True)
 
 
 class Attempt:
@@ -68,6 +82,8 @@ class Attempt:
         self.spec = spec
         self.record = outbox(folder, spec)
         self.dir = run_dir(folder, spec)
+        self._folder = folder
+        self._checkpoint = checkpoint_of(folder, spec)
         self.trainer = trainer
         self.costs = Costs()
         self.scored_epoch = 0
@@ -119,7 +135,7 @@ class Attempt:
         if now - self._beaten >= _BEAT:
             self._beaten = now
             self.dir.mkdir(parents=True, exist_ok=True)
-            self._alive.touch()
+            (self.dir / ALIVE).touch()
         if self._limit is not None and now - self._start > self._limit:
             self.end(
                 status="failed", error=f"Over the limit of {durations.text(self._limit)} a run."
@@ -151,17 +167,8 @@ class Attempt:
             logger.close(record)
         write_file(self.dir / "record.json", json.dumps(record.to_json()).encode())
         self.record = record
-        self._alive.unlink(missing_ok=True)
-        if record.status != "finished" or self.spec.last_epoch == self.spec.epochs:
-            self._checkpoint.unlink(missing_ok=True)
-
-    @property
-    def _checkpoint(self) -> Path:
-        return self.dir / "checkpoint.npz"
-
-    @property
-    def _alive(self) -> Path:
-        return self.dir / ".alive"
+        (self.dir / ALIVE).unlink(missing_ok=True)
+        drop_checkpoint(self._folder, record)
 
     def _made(self) -> dict[str, Any]:
         """Returns what a checkpoint must agree in: whose it is, and what decides the numbers."""

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from kerascnn import costs, datasets, metrics, precision, quiet, registry, trainers
 from kerascnn.attempt import Attempt
-from kerascnn.attempt import outbox as outbox
-from kerascnn.attempt import run_dir as run_dir
 from kerascnn.checkpoint import Checkpoint
 from kerascnn.record import RunRecord, write_file
 from kerascnn.spec import RunSpec

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerascnn import training
+from kerascnn import attempt
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec
 from tuning import study
@@ -38,7 +38,7 @@ def begin(folder: Path, records: Sequence[RunRecord], spec: SearchSpec = SPEC) -
 
 
 def with_logits(made: Study, spec: RunSpec, right: Sequence[bool]) -> None:
-    folder = training.run_dir(made.folder, spec)
+    folder = attempt.run_dir(made.folder, spec)
     folder.mkdir(parents=True)
     guesses = np.where(right, LABELS, 1 - LABELS)
     np.save(folder / "logits-validation.npy", np.eye(2, dtype=np.float32)[guesses])

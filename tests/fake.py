@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kerascnn import metrics, training
+from kerascnn import attempt, metrics, training
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec, value_of
 
@@ -121,7 +121,7 @@ def leave(folder: str, record: RunRecord) -> None:
 
     from kerascnn.record import write_file
 
-    path = training.run_dir(Path(folder), record.spec) / "record.json"
+    path = attempt.run_dir(Path(folder), record.spec) / "record.json"
     write_file(path, json.dumps(record.to_json()).encode())
 
 
@@ -135,14 +135,14 @@ def leave_a_record_and_wait(
 
 def working_run(specs: Sequence[RunSpec], *, folder: str, **options: Any) -> list[RunRecord]:
     """Runs as `training.run` does, for a few milliseconds each, and keeps a ledger of it."""
-    return [training.outbox(Path(folder), spec) or _worked(spec, folder) for spec in specs]
+    return [attempt.outbox(Path(folder), spec) or _worked(spec, folder) for spec in specs]
 
 
 def _worked(spec: RunSpec, folder: str) -> RunRecord:
     from kerascnn.record import write_file
 
     record = dataclasses.replace(scored(spec), seconds=0.0)
-    logits = training.run_dir(Path(folder), spec) / "logits-validation.npy"
+    logits = attempt.run_dir(Path(folder), spec) / "logits-validation.npy"
     _note(folder, f"begin {spec.run_id} {spec.last_epoch}")
     time.sleep(0.001 + spec.seed % 20 / 1000)
     write_file(logits, b"logits")
@@ -162,7 +162,7 @@ def _note(folder: str, line: str) -> None:
 
 def troubled_run(specs: Sequence[RunSpec], *, folder: str, **options: Any) -> list[RunRecord]:
     """Runs as `training.run` does, but for what `trouble` planned in the folder."""
-    return [training.outbox(Path(folder), spec) or _attempted(spec, folder) for spec in specs]
+    return [attempt.outbox(Path(folder), spec) or _attempted(spec, folder) for spec in specs]
 
 
 def trouble(folder: Path, repeat: int, *kinds: str) -> None:
@@ -188,7 +188,7 @@ def _in_trouble(spec: RunSpec, folder: str, kind: str) -> RunRecord:
     if kind == "hang":
         time.sleep(600)
     if kind == "long":
-        alive = training.run_dir(Path(folder), spec) / ".alive"
+        alive = attempt.run_dir(Path(folder), spec) / ".alive"
         alive.parent.mkdir(parents=True, exist_ok=True)
         while True:
             alive.touch()

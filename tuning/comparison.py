@@ -155,10 +155,12 @@ def _from_records(groups: Groups, part: str, name: str) -> list[Row]:
 
 def _left_behind(found: Sequence[Row], groups: Groups) -> list[Row]:
     """Returns the rows, those marked that a race gave fewer seeds than others: they lost it."""
+    studies = {run.study for runs in groups.values() for run in runs}
+    races = {study for study in studies if study.spec.allots_seeds}
     raced = {
         row.config_id: row.n + row.failed
         for row in found
-        if any(run.study.spec.allots_seeds for run in groups[row.config_id])
+        if any(run.study in races for run in groups[row.config_id])
         and groups[row.config_id][0].record.spec.phase == "search"
         and not row.stopped_early
     }

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kerascnn import training
+from kerascnn import attempt, training
 from kerascnn.checks import subset_parts
 from kerascnn.spec import Value
 from tuning import begin, bias_variance, crossed, summary, variance_sources
@@ -219,4 +219,4 @@ def _parts(
 
 
 def _logits(study: Study, spec: Any, part: str) -> Any:
-    return np.load(training.run_dir(study.folder, spec) / f"logits-{part}.npy")
+    return np.load(attempt.run_dir(study.folder, spec) / f"logits-{part}.npy")

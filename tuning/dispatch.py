@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from kerascnn import training
+from kerascnn import attempt, training
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec
 from tuning import executors, failures
@@ -190,7 +190,7 @@ class Dispatch(Generic[Owner]):
         """
         for spec in self._missing(owner, batch):
             places = dict.fromkeys((self._study.folder, folder))
-            left = {place: training.outbox(place, spec) for place in places}
+            left = {place: attempt.outbox(place, spec) for place in places}
             for place, record in left.items():
                 if record is not None and (ended or not failures.is_out_of_memory(record)):
                     self._take(owner, record, place)
@@ -202,7 +202,7 @@ class Dispatch(Generic[Owner]):
         """Records a run that ended, unless it is to be tried again."""
         if failures.is_out_of_memory(record):
             if self._may_retry(record.spec):
-                (training.run_dir(folder, record.spec) / "record.json").unlink(missing_ok=True)
+                (attempt.run_dir(folder, record.spec) / "record.json").unlink(missing_ok=True)
                 self._retry(record.spec, record.reason)
                 return
             record = failures.for_good(record)

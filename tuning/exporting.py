@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from kerascnn import __version__, datasets, metrics, quiet, registry, training
+from kerascnn import __version__, attempt, datasets, metrics, quiet, registry, training
 from kerascnn.exporters import _check
 from kerascnn.record import RunRecord
 from tuning import executors
@@ -190,7 +190,7 @@ def _make(
     study: Study, record: RunRecord, beside: Path, format: str, backend: str
 ) -> dict[str, Any]:
     """Has fresh processes train the run again if need be, then write and check the export."""
-    run_dir = training.run_dir(study.folder, record.spec)
+    run_dir = attempt.run_dir(study.folder, record.spec)
     network = run_dir / "model.keras"
     recorded = run_dir / f"logits-{scored_part(record)}.npy"
     _check.read_logits(recorded)  # Said at once, not after the wait.
@@ -244,7 +244,7 @@ def _train_again(study: Study, record: RunRecord, recorded: Path, target: Path) 
         raise RuntimeError(
             f"{record.spec.run_name} was trained again and {runs[0].status}: {runs[0].reason}"
         )
-    again = training.run_dir(scratch, record.spec)
+    again = attempt.run_dir(scratch, record.spec)
     _check.compare(
         _check.softmax(_check.read_logits(again / recorded.name)),
         _check.read_logits(recorded),

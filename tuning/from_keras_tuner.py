@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kerascnn import training
+from kerascnn import attempt
 from kerascnn.loggers import tensorboard
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec, Value
@@ -219,7 +219,7 @@ def _write(
                 made.log.append_record(record)
         summary.describe(made.folder, spec)
         for record in made.records():
-            run_dir = training.run_dir(made.folder, record.spec)
+            run_dir = attempt.run_dir(made.folder, record.spec)
             tensorboard.logger(run_dir, record.spec, shown=record.point).close(record)
         os.rename(made.folder, target)
     finally:

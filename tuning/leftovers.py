@@ -6,15 +6,13 @@ import re
 import shutil
 from pathlib import Path
 
-from kerascnn import training
-from kerascnn.record import RunRecord
+from kerascnn import attempt
 from tuning.study import Study
 
 # A file on its way, `.record.json.4711`, with the process that writes it.
 _BESIDE = re.compile(r"\..+\.(\d+)")
 # Keras insists on the ending of the one; the other is a run's sign of life.
-_WORKERS = (".model.keras", ".alive")
-_CHECKPOINT = "checkpoint.npz"
+_WORKERS = (".model.keras", attempt.ALIVE)
 
 
 def sweep(study: Study) -> None:
@@ -25,13 +23,6 @@ def sweep(study: Study) -> None:
             found = _BESIDE.fullmatch(name)
             if name in _WORKERS or (found and not _is_alive(int(found[1]))):
                 (Path(folder) / name).unlink(missing_ok=True)
-
-
-def drop(folder: Path, record: RunRecord) -> None:
-    """Removes what a run that is recorded no longer needs: it will not be continued."""
-    spec = record.spec
-    if spec.last_epoch == spec.epochs or record.status != "finished":
-        (training.run_dir(folder, spec) / _CHECKPOINT).unlink(missing_ok=True)
 
 
 def _is_alive(process: int) -> bool:

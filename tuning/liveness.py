@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from kerascnn import training
+from kerascnn import attempt
 from kerascnn.spec import RunSpec
 
 
@@ -44,7 +44,7 @@ class Life:
 def _last_change(folder: Path, spec: RunSpec) -> int:
     """Returns when a file of the run last changed, as the disk has it; 0: it has none."""
     try:
-        with os.scandir(training.run_dir(folder, spec)) as entries:
+        with os.scandir(attempt.run_dir(folder, spec)) as entries:
             return max((entry.stat().st_mtime_ns for entry in entries), default=0)
     except FileNotFoundError:  # The folder, or a file renamed meanwhile: the next look tells.
         return 0

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,17 @@ class Original:
         path: That file.
         about: What it says.
         spec: What the study is, the user's own families where they are found here.
+        enqueued: The points put in line before its first ask, as events: they are in the log, and
+            so none where a `study.json` lies alone.
+        later: How many were put in line after it. When they were tried decides what its oracle
+            asked for then, so that they are not repeated.
     """
 
     path: Path
     about: Mapping[str, Any]
     spec: SearchSpec
+    enqueued: Sequence[Mapping[str, Any]]
+    later: int
 
 
 def read(text: str) -> Original:
@@ -50,7 +56,8 @@ def read(text: str) -> Original:
     registry.source_file("kerascnn.trainers", spec.trainer)
     executors.check_installed(spec.backend)
     bases = [_found(each.base, path.parent) for each in spec.contenders]
-    return Original(path, about, spec.based(bases))
+    before, after = _enqueued(RunLog(path.parent / "log.jsonl"))
+    return Original(path, about, spec.based(bases), before, len(after))
 
 
 def repeat(
@@ -93,28 +100,17 @@ def repeat(
     begun = begin.begin_on(spec, data, folder, form)
     if not any(True for _ in begun.log.lines()):
         with begun.log:
-            for event in _enqueued(original)[0]:
+            for event in original.enqueued:
                 begun.log.append("event", event)
     return begun
 
 
-def left_out(original: Original) -> int:
-    """Returns how many points of a study are not repeated: those put in line once it had begun.
-
-    When they were tried decides what its oracle asked for after them.
-    """
-    return len(_enqueued(original)[1])
-
-
-def _enqueued(original: Original) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Returns the points put in line before the first ask, and those after, as events.
-
-    There are none where a `study.json` lies alone: they are in the log.
-    """
+def _enqueued(log: RunLog) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Returns the points put in line before the first ask, and those after, as events."""
     before: list[dict[str, Any]] = []
     after: list[dict[str, Any]] = []
     found = before
-    for line in RunLog(original.path.parent / "log.jsonl").lines():
+    for line in log.lines():
         if line["kind"] == "ask":
             found = after
         elif line["kind"] == "event" and line["name"] == "enqueued":

@@ -5,7 +5,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any, Generic, Protocol, TypeVar
 
-from kerascnn import training
+from kerascnn import attempt, training
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec, Value
 from tuning import leftovers
@@ -105,7 +105,7 @@ class Rounds(Generic[Who]):
             return
         record = replace(record, trial=who.trial, point=who.point)
         self._study.log.append_record(record)
-        leftovers.drop(self._study.folder, record)
+        attempt.drop_checkpoint(self._study.folder, record)
         who.runs[key] = record
         self._ended.append(record)
         failed = sum(each.status != "finished" for each in self._ended)

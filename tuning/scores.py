@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kerascnn import metrics, training
+from kerascnn import attempt, metrics
 from kerascnn.spec import RunSpec
 
 Array = npt.NDArray[np.float64]
@@ -28,7 +28,7 @@ def logits_files(runs: Sequence[tuple[Path, RunSpec]], part: str) -> list[Path]:
     """
     _, first = runs[0]
     # Once a study, for it takes a hash of the configuration.
-    home = functools.cache(lambda folder: training.run_dir(folder, first).parent)
+    home = functools.cache(lambda folder: attempt.run_dir(folder, first).parent)
     return [home(folder).joinpath(spec.run_name, f"logits-{part}.npy") for folder, spec in runs]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
-from kerascnn import training
+from kerascnn import attempt, training
 from kerascnn.record import RunRecord
 from kerascnn.spec import Value
 from tuning import leftovers, summary
@@ -258,7 +258,7 @@ class Search:
         record = dataclasses.replace(record, trial=trial.number, point=trial.point)
         self._study.log.append_record(record)
         self._take(record)
-        leftovers.drop(self._study.folder, record)
+        attempt.drop_checkpoint(self._study.folder, record)
         if trial.complete:
             self._summarize(trial)
             self._trials.prune(self._study.folder, self._keep)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from kerascnn import metrics, training
+from kerascnn import attempt, metrics
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec, Value
 from tuning.oracles import Ask
@@ -181,7 +181,7 @@ class Trials:
         for config in [config for config in self._with_model if config not in leaders]:
             trial = self._with_model.pop(config)
             if (first := trial.runs.get(0)) is not None:
-                model = training.run_dir(folder, first.spec) / "model.keras"
+                model = attempt.run_dir(folder, first.spec) / "model.keras"
                 model.unlink(missing_ok=True)
 
     def _prune_checkpoints(self, folder: Path, most: int) -> None:
@@ -201,14 +201,13 @@ class Trials:
             ranked.sort(reverse=True)
             for _, config in ranked[len(ranked) // 2 if most else 0 :]:
                 for run in self._with_checkpoint.pop(config).runs.values():
-                    file = training.run_dir(folder, run.spec) / "checkpoint.npz"
-                    file.unlink(missing_ok=True)
+                    attempt.checkpoint_of(folder, run.spec).unlink(missing_ok=True)
 
     def _note(self, trial: Trial) -> None:
         """Keeps counts and ranking up with a trial, at a price that does not grow with them."""
-        before = self._tally.get(trial.number, Tally())
-        self._tally[trial.number] = trial.tally
-        self._total = self._total.replaced(before, trial.tally)
+        before, now = self._tally.get(trial.number, Tally()), trial.tally
+        self._tally[trial.number] = now
+        self._total = self._total.replaced(before, now)
         place = bisect.bisect_left(self._infeasible, trial.number)
         known = self._infeasible[place : place + 1] == [trial.number]
         if trial.parent is None and trial.infeasible and not known:

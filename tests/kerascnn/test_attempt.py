@@ -35,7 +35,7 @@ def numbers(record: RunRecord) -> tuple[Any, ...]:
 
 
 def left(folder: Path, spec: RunSpec) -> set[str]:
-    names = {path.name for path in training.run_dir(folder, spec).iterdir()}
+    names = {path.name for path in attempt.run_dir(folder, spec).iterdir()}
     return {name for name in names if not name.startswith("events")}
 
 
@@ -47,13 +47,13 @@ def test_a_run_that_is_continued_ends_as_one_that_was_not(tmp_path: Path, lost: 
     assert (first.status, first.epoch, first.host.get("continued")) == ("finished", 2, None)
     assert "checkpoint.npz" in left(tmp_path / "parts", SPEC)
     if lost:
-        (training.run_dir(tmp_path / "parts", SPEC) / "checkpoint.npz").unlink()
+        (attempt.run_dir(tmp_path / "parts", SPEC) / "checkpoint.npz").unlink()
     second = run(tmp_path / "parts", SPEC)
     assert numbers(second) == numbers(whole)
     assert second.host.get("continued") == (None if lost else (2, 0))
     kept = {"record.json", "model.keras", "logits-train.npy", "logits-validation.npy"}
     assert left(tmp_path / "parts", SPEC) == left(tmp_path / "whole", SPEC) == kept
-    assert len(list(training.run_dir(tmp_path / "parts", SPEC).glob("events*"))) == 1
+    assert len(list(attempt.run_dir(tmp_path / "parts", SPEC).glob("events*"))) == 1
 
 
 def test_a_checkpoint_further_than_the_run_goes_is_passed_over(tmp_path: Path) -> None:

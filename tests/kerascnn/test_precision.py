@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from kerascnn import datasets, precision, training
+from kerascnn import attempt, datasets, precision, training
 from kerascnn.exporters import _check
 from kerascnn.spec import RunSpec
 
@@ -42,7 +42,7 @@ def run(folder: Path, spec: RunSpec) -> Any:
 
 
 def logits_of(folder: Path, spec: RunSpec) -> np.ndarray:
-    return np.load(training.run_dir(folder, spec) / "logits-validation.npy")
+    return np.load(attempt.run_dir(folder, spec) / "logits-validation.npy")
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def own(tmp_path: Path) -> RunSpec:
 def test_a_run_in_bfloat16_is_recorded_and_reopens(tmp_path: Path) -> None:
     record = run(tmp_path, MIXED)
     assert (record.status, record.spec.precision) == ("finished", "bfloat16"), record.error
-    model = keras.saving.load_model(training.run_dir(tmp_path, MIXED) / "model.keras")
+    model = keras.saving.load_model(attempt.run_dir(tmp_path, MIXED) / "model.keras")
     assert model.get_layer("block1_conv1").compute_dtype == "bfloat16"
     assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
     data = datasets.load("synthetic")
@@ -96,7 +96,7 @@ def test_logits_are_float32_in_a_family_that_does_not_say_so(tmp_path: Path, own
     logits = logits_of(tmp_path, own)
     rounded = logits.astype(ml_dtypes.bfloat16).astype(np.float32)
     assert not np.array_equal(logits, rounded)
-    model = keras.saving.load_model(training.run_dir(tmp_path, own) / "model.keras")
+    model = keras.saving.load_model(attempt.run_dir(tmp_path, own) / "model.keras")
     computed = {layer.name: layer.compute_dtype for layer in model.layers[1:]}
     assert computed == {
         "flatten": "float32",

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerascnn import datasets, metrics, registry, training
+from kerascnn import attempt, datasets, metrics, registry, training
 from kerascnn.spec import RunSpec
 
 SPEC = RunSpec(
@@ -52,7 +52,7 @@ def test_a_run_leaves_its_record_logits_events_and_model(tmp_path: Path) -> None
     data = datasets.load("synthetic")
     labels = data.labels[data.parts["validation"]]
     for spec, record in zip(specs, records, strict=True):
-        folder = training.run_dir(tmp_path, spec)
+        folder = attempt.run_dir(tmp_path, spec)
         assert (record.status, record.epoch, record.spec) == ("finished", 2, spec)
         assert set(record.history) >= {"loss/train", "accuracy/validation"}
         logits = np.load(folder / "logits-validation.npy")
@@ -62,7 +62,7 @@ def test_a_run_leaves_its_record_logits_events_and_model(tmp_path: Path) -> None
         assert list(folder.glob("events.out.*"))
         assert (folder / "model.keras").exists() == (spec.repeat == 0)
         assert record.host["backend"] == keras.backend.backend()
-    model = keras.saving.load_model(training.run_dir(tmp_path, specs[0]) / "model.keras")
+    model = keras.saving.load_model(attempt.run_dir(tmp_path, specs[0]) / "model.keras")
     assert model.count_params() == records[0].parameters
     probabilities = model.predict(data.pixels(data.parts["validation"]), verbose=0)
     assert (probabilities.argmax(axis=1) == labels).mean() == records[0].metrics["val_accuracy"]
@@ -72,7 +72,7 @@ def test_a_run_on_a_subset_leaves_no_model(tmp_path: Path) -> None:
     subsets = ("disjoint:4/1", "bootstrap:4/1", "subsample:4/1")
     specs = [SPEC.repeated(0, "decompose", 0, subset) for subset in subsets]
     assert [record.status for record in run(tmp_path, *specs)] == ["finished"] * 3
-    folders = [training.run_dir(tmp_path, spec) for spec in specs]
+    folders = [attempt.run_dir(tmp_path, spec) for spec in specs]
     assert not list(tmp_path.rglob("model.keras"))
     logits = [np.load(folder / "logits-validation.npy") for folder in folders]
     assert not np.array_equal(logits[0], logits[1])
@@ -81,9 +81,9 @@ def test_a_run_on_a_subset_leaves_no_model(tmp_path: Path) -> None:
 
 def test_a_run_found_finished_is_not_repeated(tmp_path: Path) -> None:
     first = run(tmp_path, SPEC)
-    (training.run_dir(tmp_path, SPEC) / "logits-validation.npy").unlink()
+    (attempt.run_dir(tmp_path, SPEC) / "logits-validation.npy").unlink()
     assert run(tmp_path, SPEC) == first
-    assert not (training.run_dir(tmp_path, SPEC) / "logits-validation.npy").exists()
+    assert not (attempt.run_dir(tmp_path, SPEC) / "logits-validation.npy").exists()
 
 
 def test_a_longer_run_is_trained_though_a_shorter_one_is_there(tmp_path: Path) -> None:
@@ -95,10 +95,10 @@ def test_a_longer_run_is_trained_though_a_shorter_one_is_there(tmp_path: Path) -
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"{}", b"[]", b"null"])
 def test_a_damaged_record_is_none(tmp_path: Path, damage: bytes) -> None:
-    folder = training.run_dir(tmp_path, SPEC)
+    folder = attempt.run_dir(tmp_path, SPEC)
     folder.mkdir(parents=True)
     (folder / "record.json").write_bytes(damage)
-    assert training.outbox(tmp_path, SPEC) is None
+    assert attempt.outbox(tmp_path, SPEC) is None
 
 
 def test_what_cannot_be_built_is_infeasible(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_record_says_which_epoch_was_restored(tmp_path: Path) -> None:
     assert [record.status for record in records] == ["finished", "finished"]
     found = [(each.epoch, each.restored, each.scored_epoch) for each in records]
     assert found == [(3, 2, 2), (3, 0, 3)]  # The second ends with its last epoch.
-    assert training.outbox(tmp_path, specs[0]) == records[0]
+    assert attempt.outbox(tmp_path, specs[0]) == records[0]
 
 
 RECOVERING = """
@@ -190,7 +190,7 @@ def test_a_run_that_recovers_from_nan_did_not_fail(tmp_path: Path) -> None:
     assert (record.status, record.error) == ("finished", "")
     assert record.history["loss/train"] == [None, None, 1.0]
     assert np.isfinite(list(record.metrics.values())).all()
-    assert training.outbox(tmp_path, record.spec) == record
+    assert attempt.outbox(tmp_path, record.spec) == record
 
 
 # The process stops there: what is open closes with it.
@@ -202,7 +202,7 @@ def test_a_full_disk_is_no_runs_fault(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(training, "save_array", full)
     with pytest.raises(OSError, match="No space left"):
         run(tmp_path, SPEC)
-    assert training.outbox(tmp_path, SPEC) is None
+    assert attempt.outbox(tmp_path, SPEC) is None
 
 
 def test_python_s_random_state_is_left_as_it_was(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ TRAIN = """
 import collections, hashlib, json, sys
 from pathlib import Path
 import jax
-from kerascnn import datasets, training
+from kerascnn import attempt, datasets, training
 from kerascnn.spec import RunSpec
 
 events = collections.Counter()
@@ -32,7 +32,7 @@ fingerprint = datasets.load("synthetic").fingerprint
 spec = RunSpec(family="mlp", dataset="synthetic", fingerprint=fingerprint, epochs=1, train_size=99)
 specs = [spec.repeated(0, "search", repeat) for repeat in range(2)]
 records = training.run(specs, folder=sys.argv[1], loggers=())
-folders = [training.run_dir(Path(sys.argv[1]), each) for each in specs]
+folders = [attempt.run_dir(Path(sys.argv[1]), each) for each in specs]
 logits = [(folder / "logits-validation.npy").read_bytes() for folder in folders]
 print(json.dumps({
     "status": [record.status for record in records],

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerascnn import datasets, training
+from kerascnn import attempt, datasets, training
 from kerascnn.checks import subset_parts
 from kerascnn.record import RunRecord, write_file
 from kerascnn.spec import RunSpec, value_of
@@ -55,7 +55,7 @@ def run(specs: list[RunSpec], *, folder: str, **options: Any) -> list[RunRecord]
 
 
 def written(spec: RunSpec, folder: str) -> RunRecord:
-    path = training.run_dir(Path(folder), spec) / "logits-validation.npy"
+    path = attempt.run_dir(Path(folder), spec) / "logits-validation.npy"
     training.save_array(path, planted(spec))
     return RunRecord(spec=spec, epoch=spec.epochs, metrics={"val_accuracy": 0.5}, parameters=7)
 
@@ -268,7 +268,7 @@ def test_a_stop_keeps_what_had_ended() -> None:
             raise KeyboardInterrupt
         records = run(specs, **options)
         for record in records:  # As a worker leaves it.
-            path = training.run_dir(Path(options["folder"]), record.spec) / "record.json"
+            path = attempt.run_dir(Path(options["folder"]), record.spec) / "record.json"
             write_file(path, json.dumps(record.to_json()).encode())
         return records
 

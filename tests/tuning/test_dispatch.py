@@ -124,7 +124,7 @@ def test_of_runs_that_go_in_order_only_the_next_is_looked_for(
         found.append(ended.spec)
 
     runs: Dispatch[str] = Dispatch(study, Held(), missing=missing, record=record)
-    monkeypatch.setattr(dispatch.training, "outbox", outbox)
+    monkeypatch.setattr(dispatch.attempt, "outbox", outbox)
     runs.submit("all", SPECS)
     assert looked == SPECS  # Nobody is at them: what there is may be of any.
     looked.clear()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from kerascnn import datasets, exporters, training
+from kerascnn import attempt, datasets, exporters, training
 from kerascnn.exporters import _check
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec
@@ -120,14 +120,14 @@ def test_a_fresh_process_writes_and_checks(study: Study) -> None:
     assert opened.card["epoch"] == record.scored_epoch
     data = datasets.load("digits")
     answers = exporting.probabilities(opened, data, data.parts["validation"])
-    logits = np.load(training.run_dir(study.folder, record.spec) / "logits-validation.npy")
+    logits = np.load(attempt.run_dir(study.folder, record.spec) / "logits-validation.npy")
     assert np.abs(answers - _check.softmax(logits)).max() == pytest.approx(difference, abs=1e-6)
 
 
 @pytest.mark.slow
 def test_a_run_that_was_not_kept_is_trained_again(study: Study) -> None:
     record = _best(study)
-    (training.run_dir(study.folder, record.spec) / "model.keras").unlink()
+    (attempt.run_dir(study.folder, record.spec) / "model.keras").unlink()
     before = _files(study.folder)
     path = study.folder.parent / "export"
     result = exporting.export(study, record.spec.config_id, path, format="keras_archive")
@@ -139,7 +139,7 @@ def test_a_run_that_was_not_kept_is_trained_again(study: Study) -> None:
 @pytest.mark.usefixtures("here")
 def test_another_network_is_refused_and_leaves_nothing(study: Study) -> None:
     record = _best(study)
-    run_dir = training.run_dir(study.folder, record.spec)
+    run_dir = attempt.run_dir(study.folder, record.spec)
     logits = np.load(run_dir / "logits-validation.npy")
     np.save(run_dir / "logits-validation.npy", logits + np.eye(217, 10, dtype=np.float32))
     before = _files(study.folder.parent)
@@ -156,7 +156,7 @@ def test_another_network_is_refused_and_leaves_nothing(study: Study) -> None:
 
 def test_only_a_run_in_bfloat16_may_differ_by_its_rounding(study: Study, tmp_path: Path) -> None:
     record = _best(study)
-    run_dir = training.run_dir(study.folder, record.spec)
+    run_dir = attempt.run_dir(study.folder, record.spec)
     recorded = run_dir / "logits-validation.npy"
     np.save(recorded, np.load(recorded) + 0.02 * np.eye(217, 10, dtype=np.float32))
     card = exporting._card(study, record, "keras_archive")
@@ -171,7 +171,7 @@ def test_only_a_run_in_bfloat16_may_differ_by_its_rounding(study: Study, tmp_pat
 @pytest.mark.usefixtures("here")
 def test_damaged_files_are_named(study: Study) -> None:
     record = _best(study)
-    run_dir = training.run_dir(study.folder, record.spec)
+    run_dir = attempt.run_dir(study.folder, record.spec)
     path = study.folder.parent / "export"
     (run_dir / "model.keras").write_bytes(b"PK")
     with pytest.raises(ValueError, match=r"search0/model\.keras is damaged"):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from kerascnn import training
+from kerascnn import attempt
 from kerascnn.record import RunLog
 from tests import fake, killing
 from tests.studies import board, essence
@@ -123,7 +123,7 @@ def test_a_run_that_is_trained_again_leaves_the_files_of_longer_ones(tmp_path: P
         if line and line["kind"] == "run" and line["trial"] == parent
     ]
     spec = next(run.spec for run in study.log if run.trial == parent)
-    record = training.run_dir(study.folder, spec) / "record.json"
+    record = attempt.run_dir(study.folder, spec) / "record.json"
     longest = record.read_bytes()
     damage(study, numbers[0])
     mend(study)

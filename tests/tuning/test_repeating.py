@@ -76,7 +76,7 @@ def test_points_put_in_line_before_it_began_are_repeated_and_later_ones_counted(
         if filters == 40:
             in_one(theirs, run=fake.run)
     original = repeating.read(str(theirs.folder))
-    assert repeating.left_out(original) == 1
+    assert original.later == 1
     for _ in range(2):  # Opened again, it has them already.
         ours = repeating.repeat(original, name="ours")
     in_one(ours, run=fake.run)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerascnn import training
+from kerascnn import attempt
 from kerascnn.record import RunRecord, write_file
 from kerascnn.spec import RunSpec
 from tests import fake
@@ -174,7 +174,7 @@ def test_what_stopped_early_keeps_few_checkpoints_and_none_at_the_end(tmp_path: 
 
     def run(specs: Any, *, folder: str, **options: Any) -> list[RunRecord]:
         for spec in specs:
-            run_dir = training.run_dir(Path(folder), spec)
+            run_dir = attempt.run_dir(Path(folder), spec)
             run_dir.mkdir(parents=True, exist_ok=True)
             (run_dir / "checkpoint.npz").touch()
         return fake.run(specs, folder=folder)
@@ -393,7 +393,7 @@ def test_a_record_left_by_a_worker_that_died_counts(tmp_path: Path) -> None:
         def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
             future: Any = Future()
             record = fn(*args, **kwargs)[0]
-            path = training.run_dir(Path(kwargs["folder"]), record.spec) / "record.json"
+            path = attempt.run_dir(Path(kwargs["folder"]), record.spec) / "record.json"
             write_file(path, json.dumps(record.to_json()).encode())
             future.set_exception(executors.WorkerDiedError("after its first run"))
             return future
@@ -491,7 +491,7 @@ def test_a_run_is_logged_as_it_ends_and_not_with_its_batch(tmp_path: Path) -> No
     def run(specs: list[RunSpec], *, folder: str, **options: Any) -> Any:
         records = fake.run(specs, folder=folder)
         for record in records:
-            path = training.run_dir(Path(folder), record.spec) / "record.json"
+            path = attempt.run_dir(Path(folder), record.spec) / "record.json"
             write_file(path, json.dumps(record.to_json()).encode())
             deadline = time.monotonic() + 30
             while record not in _unnumbered(study) and time.monotonic() < deadline:
@@ -555,7 +555,7 @@ def test_what_nobody_needs_is_removed(tmp_path: Path) -> None:
     def run(specs: list[RunSpec], *, folder: str, **options: Any) -> Any:
         assert not list(Path(folder).rglob(".*"))
         for spec in specs:
-            path = training.run_dir(Path(folder), spec) / "checkpoint.npz"
+            path = attempt.run_dir(Path(folder), spec) / "checkpoint.npz"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
         return fake.run(specs, folder=folder)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerascnn import training
+from kerascnn import attempt
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec
 from tests import event_files
@@ -34,7 +34,7 @@ def _with_logits(folder: Path, runs: int) -> tuple[list[RunRecord], np.ndarray, 
         score = {"val_accuracy": right, "train_accuracy": right + 0.1 * (1 + repeat)}
         spec = BASE.repeated(0, "search", repeat)
         records.append(RunRecord(spec=spec, trial=0, metrics=score, epoch=2))
-        target = training.run_dir(folder, records[-1].spec) / "logits-validation.npy"
+        target = attempt.run_dir(folder, records[-1].spec) / "logits-validation.npy"
         target.parent.mkdir(parents=True)
         np.save(target, values)
     return records, logits, labels
@@ -88,7 +88,7 @@ def test_blocks_of_images_make_the_same_summary(
 
 def test_a_run_without_logits_costs_what_needs_them(tmp_path: Path) -> None:
     records, *_ = _with_logits(tmp_path, 2)
-    (training.run_dir(tmp_path, records[1].spec) / "logits-validation.npy").unlink()
+    (attempt.run_dir(tmp_path, records[1].spec) / "logits-validation.npy").unlink()
     found = {tag for tag in _summary(tmp_path, records) if "summary/" in tag}
     assert not {f"summary/{tag}" for tag in ("new_data_low", "sd_floor", "kw_variance")} & found
     assert {"summary/sd", "summary/generalization_gap"} < found

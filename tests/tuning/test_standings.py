@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerascnn import training
+from kerascnn import attempt
 from kerascnn.record import RunRecord
 from tests.tuning.test_search import SPEC, begin
 from tuning.oracles import Ask
@@ -133,7 +133,7 @@ def test_only_leaders_keep_their_models(tmp_path: Path) -> None:
         for repeat in range(trial.seeds):
             spec = trial.config.repeated(0, "search", repeat)
             trials.take(trial, RunRecord(spec=spec, metrics={"val_accuracy": score}))
-        models.append(training.run_dir(study.folder, trial.runs[0].spec) / "model.keras")
+        models.append(attempt.run_dir(study.folder, trial.runs[0].spec) / "model.keras")
         models[-1].parent.mkdir(parents=True)
         models[-1].touch()
         trials.prune(study.folder, 2)

@@ -52,7 +52,7 @@ def repeated(like: str, family: str | None, dataset: str | None, name: str | Non
     study = repeating.repeat(
         original, family, name=name, trials=_given("trials"), seeds=_given("seeds")
     )
-    if count := repeating.left_out(original):
+    if count := original.later:
         points = "1 point was" if count == 1 else f"{count} points were"
         click.echo(f"{points} put in line once it had begun: they are not repeated.", err=True)
     for changed in _start.other_versions(original.about.get("versions", {})):
