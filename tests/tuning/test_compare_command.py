@@ -1,6 +1,7 @@
 """What `compare` prints: the table, pairs, CSV, JSON, and what it refuses."""
 
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.boards import begin, record, scored
+from tests.boards import SPEC, begin, record, scored
 from tuning import cli
 
 Compare = Callable[..., tuple[int, str, str]]
@@ -150,6 +151,23 @@ def test_csv_of_one_seed_has_empty_fields(compare: Compare) -> None:
     values("runs/s", {8: (0.8,)})
     (row,) = csv.DictReader(io.StringIO(compare("--csv", "-")[1]))
     assert (row["sd"], row["interval_seeds_low"], row["in_best_set"]) == ("", "", "")
+
+
+def test_who_lost_a_race_stands_below_without_more_words(compare: Compare) -> None:
+    race = dataclasses.replace(SPEC, oracle="race", seeds=2)
+    runs = {8: (0.9, 0.91), 16: (0.95,), 32: (0.5,)}
+    begin(
+        Path("runs/s"),
+        [record(f, i, v) for f, each in runs.items() for i, v in enumerate(each)],
+        race,
+    )
+    out = compare()[1]
+    lines = out.splitlines()
+    assert "new data descriptive" in lines[1]
+    assert [line.split("filters=")[1] for line in lines[2:5]] == ["8", "16", "32"]
+    assert "2 with fewer epochs or runs than the others, as it says: not ranked." in out
+    assert "The 95 % intervals only describe" in out
+    assert "One seed only" not in out
 
 
 def test_what_the_numbers_lack_is_said(compare: Compare) -> None:

@@ -168,6 +168,17 @@ def test_families_are_named_once_and_share_no_preset() -> None:
     assert not Path("runs").exists()
 
 
+def test_points_are_drawn_by_who_can_for_who_leaves_them() -> None:
+    with pytest.raises(ValueError, match=r"hyperband draws its points itself.*--points bayesian"):
+        plan.new_search("cnn", "synthetic", oracle="hyperband", points="bayesian")
+    with pytest.raises(ValueError, match=r"'bayes' in what draws the points of race.*'bayesian'"):
+        plan.new_search("cnn", "synthetic", oracle="race", points="bayes")
+    named = plan.new_search("cnn", "synthetic", oracle="race", points="random_search")
+    assert named.folder == plan.new_search("cnn", "synthetic", oracle="race").folder
+    other = plan.new_search("cnn", "synthetic", oracle="race", points="bayesian")
+    assert (other.spec.points, other.folder == named.folder) == ("bayesian", False)
+
+
 def test_hyperband_chooses_the_epochs() -> None:
     with pytest.raises(ValueError, match="hyperband chooses the epochs itself"):
         plan.new_search("cnn", "synthetic", oracle="hyperband", vary={"epochs": "2:4"})

@@ -99,6 +99,25 @@ def test_whatever_line_is_lost_the_study_ends_the_same(
         shutil.rmtree(folder)
 
 
+def test_a_lost_run_counts_for_the_trial_that_gave_it_more_seeds(tmp_path: Path) -> None:
+    """Where the study had yet to go on from that trial."""
+    whole = begin(tmp_path / "whole", killing.SPECS["race"])
+    search(whole)
+    lines = list(whole.log.lines())
+    asks = {line["trial"]: n for n, line in enumerate(lines, start=1) if line["kind"] == "ask"}
+    heir = next(line for line in lines if line["kind"] == "ask" and (line["seeds"] or 3) > 1)
+    study = begin(tmp_path / "s", killing.SPECS["race"])
+    text = whole.log.path.read_bytes().splitlines(keepends=True)
+    study.log.path.write_bytes(b"".join(text[: asks[heir["trial"]] + 2]))
+    runs = (n for n, line in enumerate(lines, start=1) if line.get("trial") == heir["parent"])
+    lost = next(n for n in runs if lines[n - 1]["kind"] == "run")
+    assert lost < asks[heir["trial"]]
+    damage(study, lost)
+    assert mend(study)
+    search(study)
+    same(study, whole)
+
+
 def test_several_lines_may_be_lost(tmp_path: Path) -> None:
     whole = begin(tmp_path / "whole", killing.SPECS["hyperband"])
     search(whole)

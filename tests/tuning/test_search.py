@@ -4,6 +4,8 @@ import collections
 import dataclasses
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -566,6 +568,18 @@ def test_what_nobody_needs_is_removed(tmp_path: Path) -> None:
         (left / name).touch()
     in_one(study, run=run)
     assert not list(study.folder.rglob("checkpoint.npz"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_what_is_left_of_one_that_nobody_waited_for_is_swept(tmp_path: Path) -> None:
+    study = begin(tmp_path / "s")
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)  # A zombie, until `wait`.
+    left = study.folder / f".record.json.{ended.pid}"
+    left.touch()
+    leftovers.sweep(study)
+    assert not left.exists()
+    ended.wait()
 
 
 def test_what_another_command_is_writing_is_left(tmp_path: Path) -> None:

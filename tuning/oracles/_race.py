@@ -43,18 +43,13 @@ class Runner:
     def mean(self) -> float:
         return statistics.fmean(self.scores)
 
-    @property
-    def is_free(self) -> bool:
-        """Whether something may be asked of it."""
-        return not (self.pending or self.failed)
-
 
 class Rung:
     """Who showed what at one rung, and what they gained from it to the next.
 
     Attributes:
         shown: All who showed something, the best first.
-        ready: Those of them that are free and went no further, the best first.
+        ready: Those of them that went no further, the best first.
         waiting: Numbers of those that have yet to show something.
     """
 
@@ -76,7 +71,7 @@ class Rung:
             return
         key = (-reading, name)
         self.shown.put(name, key, runner)
-        if runner.is_free and runner.rung == rung:
+        if runner.rung == rung and not runner.pending:
             self.ready.put(name, key, runner)
         else:
             self.ready.remove(name)
@@ -107,7 +102,7 @@ class Field:
     """Those who came to the end and have scores: who leads, and how far chance may have it so."""
 
     def __init__(self) -> None:
-        # By how many scores, how many seeds and whether they are free; the best first.
+        # By how many scores, how many seeds and whether a trial is pending; the best first.
         self._groups: dict[tuple[int, int, bool], Ranking[int, Runner]] = {}
         self._of: dict[int, tuple[int, int, bool]] = {}
         # Of each: scores but one, and their summed squares.
@@ -124,7 +119,7 @@ class Field:
         if not count or runner.failed:
             self._spread.remove(name)
             return
-        group = self._of[name] = (count, runner.seeds, runner.is_free)
+        group = self._of[name] = (count, runner.seeds, runner.pending)
         self._groups.setdefault(group, Ranking()).put(name, (-runner.mean, name), runner)
         if count > 1:
             squares = (count - 1) * statistics.variance(runner.scores)

@@ -196,5 +196,5 @@ class RaceOracle:
         contenders = [each for each in front if is_close(each)]
         if len(contenders) == 1 and not ending:
             return None
-        free = [each for each in contenders if each.is_free and each.seeds < self._seeds]
+        free = [each for each in contenders if not each.pending and each.seeds < self._seeds]
         return min(free, key=lambda each: (each.seeds, -each.mean), default=None)
