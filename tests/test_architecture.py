@@ -57,6 +57,7 @@ LAYERS = [
         "tuning.from_keras_tuner",
         "tuning.into_keras_tuner",
         "tuning.earlier",
+        "tuning.wording",
     },
     {"tuning.confirmation", "tuning.decomposition"},
     {"tuning.confirmation_report", "tuning.decomposition_report"},

@@ -37,6 +37,7 @@ class Row:
         sd_interval: Its 95 % interval.
         sd_floor: What independent errors alone would give (accuracy and top5).
         parameters: Weights and statistics of the network; None: unknown.
+        multiply_accumulates: Of the forward pass of one image; None: unknown.
         seconds: Mean time of a run; None: unknown.
         in_best_set: Whether it cannot be told from the best; None below five seeds.
     """
@@ -56,6 +57,7 @@ class Row:
     sd_interval: Interval | None
     sd_floor: float | None
     parameters: int | None
+    multiply_accumulates: int | None
     seconds: float | None
     in_best_set: bool | None
 
@@ -106,6 +108,7 @@ def from_records(
         sd_interval=measures.sd_interval(values),
         sd_floor=None,
         parameters=max(record.parameters for record in records) or None,
+        multiply_accumulates=max(record.multiply_accumulates for record in records) or None,
         seconds=float(np.mean([record.seconds for record in records])) or None,
         in_best_set=None,
     )

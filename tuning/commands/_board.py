@@ -5,13 +5,12 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from tuning import executors
-from tuning.commands import _options, _pairs
+from tuning.commands import _options
 from tuning.study import Study
 
 if TYPE_CHECKING:
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from tuning.rows import Row
 
 _GAP = "  "
-# How many of a kind are named one by one.
-_FEW = 5
 
 
 def present(study: Study, *, as_json: bool) -> None:
@@ -43,34 +40,13 @@ def show(board: "Board", *, wide: bool = False) -> None:
         board: What `comparison.compare` made of the leader's pairs.
         wide: Whether the standard deviation's interval and floor have columns too.
     """
+    from tuning import wording  # SciPy: not on the way to a `--help`.
+
     click.echo(f"{board.study}: {board.metric} on {board.split}")
     more = _occasional(board)
     table(board.rows, board.metric, more, wide=wide, descriptive=board.descriptive)
-    if early := [row for row in board.rows if row.stopped_early]:
-        click.echo(
-            f"{len(early)} with fewer epochs or runs than the others, as it says: not ranked."
-        )
-    if board.descriptive:
-        click.echo(
-            "The 95 % intervals only describe: scores decided what went on. `confirm` tests."
-        )
-    if board.split == "test":
-        click.echo("Scored on the test set, as the log says before it was trained on the rest.")
-    for config, reason in board.failures.items():
-        click.echo(f"{config[:6]} failed: {reason}")
-    for line in (*notes(board), *_told_of_variation(board), *_legend(board)):
+    for line in wording.remarks(board):
         click.echo(line)
-    click.echo(_verdict(board))
-
-
-def notes(board: "Board") -> list[str]:
-    """Returns what was left out of a leaderboard, a line each."""
-    lines = [f"No interval for new data: {wrong}." for wrong in board.unreadable[:_FEW]]
-    if len(board.unreadable) > _FEW:
-        lines.append(f"So it is with {len(board.unreadable) - _FEW} other files.")
-    if board.repeated:
-        lines.append(f"{board.repeated} runs stand in two of the studies: each counts once.")
-    return lines
 
 
 def table(
@@ -92,10 +68,12 @@ def table(
         wide: Whether the standard deviation's interval and floor have columns too.
         descriptive: Whether intervals are headed so: they know nothing of how runs were chosen.
     """
+    from tuning import wording
+
     columns = {**_columns(metric, wide, "descriptive" if descriptive else "95 %"), **more}
     title, *lines = aligned([list(columns), *([c(row) for c in columns.values()] for row in rows)])
     several = len({row.family for row in rows}) > 1
-    settings = [settings_of(row, family=several) for row in rows]
+    settings = [wording.settings(row, family=several) for row in rows]
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     beside = width is None or all(
         len(line + _GAP + text) <= width for line, text in zip(lines, settings, strict=True)
@@ -140,12 +118,14 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _occasional(board: "Board") -> dict[str, Callable[["Row"], str]]:
     """Returns the columns that only some leaderboards have."""
+    from tuning import wording
+
     found: dict[str, Callable[[Row], str]] = {}
     if any(row.stopped_early for row in board.rows):
         found["epochs"] = lambda row: str(row.epochs)
     if any(row.in_best_set is not None for row in board.rows):
         found["best-set"] = lambda row: mark(bool(row.in_best_set))
-    verdicts = {pair.b: _pairs.short(pair) for pair in board.pairs}
+    verdicts = {pair.b: wording.verdict(pair) for pair in board.pairs}
     if verdicts:
         found["leader is"] = lambda row: verdicts.get(row.config_id, "")
     return found
@@ -186,75 +166,3 @@ def interval(found: "Interval | None", *, sign: str = "", digits: int = 3) -> st
     return " to ".join(f"{end:{sign}.{digits}f}" for end in found)
 
 
-def settings_of(row: "Row", *, family: bool) -> str:
-    """Returns what varies, "filters=8 depth=1"; with `family`, after the family's name."""
-    texts = [Path(row.family).stem] if family else []
-    return " ".join((*texts, *(f"{k}={_short(v)}" for k, v in row.hyperparameters.items())))
-
-
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def _told_of_variation(board: "Board") -> list[str]:
-    """Says of which configurations there is no interval over seeds, and why."""
-    alike = [row for row in board.rows if row.n > 1 and row.interval_seeds is None]
-    single = [row for row in board.rows if row.n == 1 and not row.stopped_early]
-    lines = []
-    if alike:
-        lines.append(f"All seeds scored alike, so no interval or test over seeds: {_some(alike)}.")
-    if single and len(single) < len(board.rows):
-        lines.append(f"One seed only, so no interval: {_some(single)}.")
-    return lines
-
-
-def _some(rows: Sequence["Row"]) -> str:
-    names = ", ".join(row.config_id[:6] for row in rows[:_FEW])
-    return names + (f" and {len(rows) - _FEW} more" if len(rows) > _FEW else "")
-
-
-def _legend(board: "Board") -> list[str]:
-    """Says what the column of verdicts means."""
-    if not board.pairs:
-        return []
-    targets = " or ".join(dict.fromkeys(pair.target for pair in board.pairs))
-    line = f"leader is: for {targets}, equivalent within {board.question.margin:g}"
-    if any(pair.seeds_needed or pair.obstacle == "seeds" for pair in board.pairs):
-        line += "; (n): the seeds each that would tell"
-    if any(pair.obstacle == "images" for pair in board.pairs):
-        line += "; (images): no seeds would tell, more images would"
-    return textwrap.wrap(line + ".", 110)
-
-
-def _verdict(board: "Board") -> str:
-    """One line: what the seeds tell apart, and what to do next."""
-    if board.imported is not None:
-        return (
-            f"Imported from {board.imported['format']}: a run is one trial's best epoch, the mean "
-            "over executions that are not counted. That is optimistic, and tells nothing apart."
-        )
-    ranked = [row for row in board.rows if row.is_ranked]
-    if not ranked:
-        return "No configuration was trained to its planned length yet: these are on their way."
-    others = len(ranked) - 1
-    leader = ranked[0]
-    if board.undecided is None:
-        return "One seed shows no variance: nothing can be told apart. Try more: --seeds 3."
-    if not others:
-        return f"One configuration, {leader.n} seeds."
-    counts = sorted({row.n for row in ranked})
-    seeds = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
-    told = f"{board.undecided} of {others} others cannot be told from the leader"
-    if leader.in_best_set is not None:
-        sure = f"{100 * (1 - board.question.alpha):.4g} %"
-        return f"* the best-set: it holds the best on these images with {sure} confidence; {told}."
-    return f"With {seeds} seeds {told}.{_advice(board)}"
-
-
-def _advice(board: "Board") -> str:
-    undecided = [pair for pair in board.pairs if pair.verdict == "undecided"]
-    if not undecided:
-        return ""
-    if all(pair.obstacle == "images" for pair in undecided):
-        return " More seeds would not tell, more images would."
-    return " More seeds tell more: --seeds 5."

@@ -9,16 +9,9 @@ if TYPE_CHECKING:
     from tuning.pairs import Pair
 
 
-def short(pair: "Pair") -> str:
-    """Returns "BETTER", "UNDECIDED (12)": the verdict, with the seeds that would tell."""
-    beyond = {"seeds": f" (>{_limit()})", "images": " (images)"}
-    needed = f" ({pair.seeds_needed})" if pair.seeds_needed else beyond.get(pair.obstacle, "")
-    return pair.verdict.upper() + needed
-
-
 def show_one(board: "Board") -> None:
     """Prints one pair in full on stdout."""
-    from tuning.commands import _board
+    from tuning import wording  # SciPy: not on the way to a `--help`.
 
     (pair,) = board.pairs
     rows = {row.config_id: row for row in board.rows}
@@ -26,7 +19,7 @@ def show_one(board: "Board") -> None:
     click.echo(f"{board.study}: {board.metric} on {board.split}")
     several = len({rows[pair.a].family, rows[pair.b].family}) > 1
     for row in (rows[pair.a], rows[pair.b]):
-        settings = _board.settings_of(row, family=several)
+        settings = wording.settings(row, family=several)
         click.echo(f"{row.config_id[:6]}  n {row.n}  {row.mean:.4f}  {settings}".rstrip())
     sure = f"{100 * pair.confidence:.4g} %"
     data = pair.interval if pair.target == "new data" else None
@@ -39,7 +32,7 @@ def show_one(board: "Board") -> None:
     width = max(map(len, lines))
     for name, text in lines.items():
         click.echo(f"{name.ljust(width)}  {text or 'none'}")
-    for line in _board.notes(board):
+    for line in wording.notes(board):
         click.echo(line)
     click.echo(_sentence(pair, board.question.margin))
     click.echo(f"The {sure} hold for one pair that was chosen before looking.")
@@ -47,6 +40,7 @@ def show_one(board: "Board") -> None:
 
 def show_all(board: "Board") -> None:
     """Prints every pair on stdout, a line each."""
+    from tuning import wording
     from tuning.commands import _board
 
     click.echo(f"{board.study}: {board.metric} on {board.split}, all pairs")
@@ -59,13 +53,13 @@ def show_all(board: "Board") -> None:
             _interval(pair.interval),
             pair.target,
             f"{100 * pair.confidence:.6g}",
-            short(pair),
+            wording.verdict(pair),
         ]
         for pair in board.pairs
     ]
     for line in _board.aligned([header, *cells]):
         click.echo(line)
-    for line in _board.notes(board):
+    for line in wording.notes(board):
         click.echo(line)
     sure = f"{100 * (1 - board.question.alpha):.4g} %"
     told = sum(pair.verdict in ("better", "worse") for pair in board.pairs)

@@ -102,7 +102,7 @@ def _write(board: "Board", path: str) -> None:
 
 def _warn(board: "Board") -> None:
     """Says on stderr what a program that reads stdout is not told."""
-    from tuning.commands import _board
+    from tuning import wording  # SciPy: not on the way to a `--help`.
 
-    for line in _board.notes(board):
+    for line in wording.notes(board):
         click.echo(line, err=True)
