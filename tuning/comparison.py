@@ -140,6 +140,25 @@ def compare(
     )
 
 
+def leading_pairs(
+    study: Study, metric: str | None = None, split: str | None = None, *, among: int
+) -> tuple[list[str], list[Pair]]:
+    """Returns (the ids of the leading configurations, all pairs of them).
+
+    Of so few configurations as there are they are the pairs of `compare(..., all_pairs=True)`; of
+    more, their levels are for the pairs among the leading alone.
+
+    Args:
+        study, metric, split: See `compare`.
+        among: How many lead.
+    """
+    part, name = gathered.resolve([study], metric, split)
+    groups, _ = gathered.gather([study], part, name)
+    board = [row for row in _from_records(groups, part, name) if row.is_ranked][:among]
+    samples = [sample for _, sample, _ in _scored(board, groups, part, name)]
+    return [row.config_id for row in board], pairs.every(samples, _question([study], name, None))
+
+
 def from_records(study: Study) -> list[Row]:
     """Returns the rows of `compare` as far as the records tell: no logits are read."""
     part, name = gathered.resolve([study])

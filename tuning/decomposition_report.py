@@ -11,7 +11,7 @@ import numpy.typing as npt
 from kerascnn import attempt, training
 from kerascnn.checks import subset_parts
 from kerascnn.spec import Value
-from tuning import begin, bias_variance, crossed, summary, variance_sources
+from tuning import begin, bias_variance, crossed, scores, summary, variance_sources
 from tuning.bias_variance import Domingos
 from tuning.crossed import Estimate
 from tuning.decomposition import Crossing, crossings, shown, varied
@@ -161,15 +161,11 @@ def _row(
     names: Sequence[str],
     data: Any,
     part: str,
-    labels: npt.NDArray[np.int32],
+    labels: npt.NDArray[np.integer[Any]],
 ) -> Row:
     subsets = study.spec.training_sets
-    repeats = sorted({repeat for _, repeat in each.runs})
-    done = {cell for cell, run in each.runs.items() if run.status == "finished"}
-    table = np.array([[(subset, repeat) in done for repeat in repeats] for subset in subsets])
-    kept = complete(table) if repeats else None
-    rows, columns = kept or ([], [])
-    used, seeds = tuple(subsets[row] for row in rows), tuple(repeats[c] for c in columns)
+    repeats = _repeats(each)
+    used, seeds = _used(study, each)
     size, others = each.config.train_size, [subset for subset in subsets if subset not in used]
     drawn = [data.training(size, *subset_parts(subset)) for subset in used or subsets]
     sizes = [len(indices) for indices in drawn]
@@ -192,13 +188,45 @@ def _row(
     )
 
 
+def losses(study: Study) -> dict[str, dict[str, dict[str, Estimate]]]:
+    """Returns configuration -> loss -> part -> estimate: what `report` says, without the data.
+
+    Those of which fewer than 2 x 2 runs are left, or whose logits are unreadable, have no losses.
+    """
+    part = training.SCORED_PARTS[study.spec.phase][0]
+    labels = scores.read_labels(scores.labels_file(study.folder, part))
+    found: dict[str, dict[str, dict[str, Estimate]]] = {}
+    for each in crossings(study):
+        subsets, repeats = _used(study, each)
+        runs = [(study.folder, each.runs[s, r].spec) for s in subsets for r in repeats]
+        files = scores.logits_files(runs, part) if runs else []
+        taken: dict[str, dict[str, Estimate]] = {}
+        if labels is not None and files and not scores.problems(labels, files):
+            taken = _parts(study, each, subsets, repeats, part, labels)["losses"]
+        found[each.config.config_id] = taken
+    return found
+
+
+def _repeats(each: Crossing) -> list[int]:
+    return sorted({repeat for _, repeat in each.runs})
+
+
+def _used(study: Study, each: Crossing) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Returns the training sets and the seeds whose runs all finished."""
+    subsets, repeats = study.spec.training_sets, _repeats(each)
+    done = {cell for cell, run in each.runs.items() if run.status == "finished"}
+    table = np.array([[(subset, repeat) in done for repeat in repeats] for subset in subsets])
+    rows, columns = (complete(table) if repeats else None) or ([], [])
+    return tuple(subsets[row] for row in rows), tuple(repeats[column] for column in columns)
+
+
 def _parts(
     study: Study,
     each: Crossing,
     subsets: Sequence[str],
     repeats: Sequence[int],
     part: str,
-    labels: npt.NDArray[np.int32],
+    labels: npt.NDArray[np.integer[Any]],
 ) -> dict[str, Any]:
     """Returns the fields of a `Row` that its logits give."""
     if not subsets:

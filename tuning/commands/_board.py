@@ -164,5 +164,3 @@ def interval(found: "Interval | None", *, sign: str = "", digits: int = 3) -> st
     if found is None:
         return ""
     return " to ".join(f"{end:{sign}.{digits}f}" for end in found)
-
-

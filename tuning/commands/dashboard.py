@@ -72,10 +72,14 @@ def serve(shown: Study, host: str, port: int) -> str:
     # TensorBoard then reads event files by its own means instead of loading TensorFlow.
     sys.modules["tensorboard.compat.notf"] = types.ModuleType("tensorboard.compat.notf")
     from absl import logging
-    from tensorboard import program
+    from tensorboard import default, program
+
+    from tuning.dashboard.plugin import ComparePlugin
 
     logging.set_verbosity(logging.ERROR)
-    board = program.TensorBoard(server_class=_listen)
+    # Ours is there also where the package is not installed, and only once where it is.
+    plugins = [each for each in default.get_plugins() if each is not ComparePlugin]
+    board = program.TensorBoard(plugins=[*plugins, ComparePlugin], server_class=_listen)
     board.configure(logdir=str(shown.folder), host=host, port=port, reload_interval=5)
     # It announces its faster reader at length on every start.
     with contextlib.redirect_stderr(io.StringIO()):

@@ -1,0 +1,152 @@
+"""What the tab shows of each study, kept until the study's log has grown."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kerascnn import metrics
+from tuning import figures, wording
+from tuning.dashboard import _under_way
+from tuning.findings import StudyFindings
+from tuning.study import Study
+
+# How deep beneath the log directory a study may lie.
+_DEPTH = 3
+# What is computed is kept this many times as long as it took, however fast the log grows.
+_REST = 4
+# Seconds for which a listing of the log directory is good.
+_LISTED = 5
+# Findings that are kept: of so many studies, metrics and parts.
+_KEPT = 6
+
+
+class Shelf:
+    """The studies beneath a log directory.
+
+    Args:
+        logdir: The log directory.
+        provider: TensorBoard's data provider, for runs that have not ended.
+    """
+
+    def __init__(self, logdir: Path, provider: Any) -> None:
+        self._logdir = logdir
+        self._provider = provider
+        self._lock = threading.RLock()
+        self._found: tuple[float, dict[str, Path]] = (0.0, {})
+        self._kept: dict[tuple[str | None, ...], tuple[str, float, float, StudyFindings]] = {}
+
+    def names(self) -> dict[str, Path]:
+        """Returns name -> folder of the studies, the one last written first."""
+        with self._lock:
+            at, known = self._found
+            if time.monotonic() - at > _LISTED or not known:
+                paths = sorted(_studies(self._logdir), key=_written, reverse=True)
+                known = {_name(self._logdir, path): path for path in paths}
+                self._found = time.monotonic(), known
+            return known
+
+    def listing(self) -> list[str]:
+        """Returns the names of the studies."""
+        return list(self.names())
+
+    def version(self, name: str) -> str:
+        """Returns what changes whenever there is something new to show."""
+        folder = self._folder(name)
+        return f"{_written(folder):.6f}-{_size(folder)}-{_under_way.mark(folder)}"
+
+    def findings(
+        self, name: str, metric: str | None, split: str | None
+    ) -> tuple[str, StudyFindings]:
+        """Returns (version, what was found), as of the version or a little before.
+
+        Raises:
+            KeyError: If there is no such study.
+            ValueError: If it is damaged, or has no such metric or part.
+        """
+        folder = self._folder(name)
+        key = name, metric, split
+        with self._lock:
+            version = self.version(name)
+            kept = self._kept.get(key)
+            if kept is not None:
+                known, at, took, found = kept
+                if known == version or time.monotonic() - at < _REST * took:
+                    return known, found
+            start = time.monotonic()
+            found = self._read(folder, metric, split)
+            took = time.monotonic() - start
+            self._kept.pop(key, None)
+            self._kept[key] = version, start + took, took, found
+            while len(self._kept) > _KEPT:
+                del self._kept[next(iter(self._kept))]
+            return version, found
+
+    def _read(self, folder: Path, metric: str | None, split: str | None) -> StudyFindings:
+        study = Study(folder)
+        under_way = _under_way.courses(study, self._logdir, self._provider)
+        return StudyFindings(study, metric, split, under_way)
+
+    def overview(self, name: str, metric: str | None, split: str | None) -> dict[str, Any]:
+        """Returns the leaderboard as `compare --json` has it, with what the page needs besides."""
+        version, found = self.findings(name, metric, split)
+        board = found.board
+        states = {
+            config: {
+                state: sum(run.state == state for run in runs)
+                for state in ("finished", "failed", "running")
+            }
+            for config, runs in found.courses.items()
+        }
+        return {
+            "version": version,
+            "title": found.title,
+            "missing": found.missing,
+            "board": None if board is None else board.to_json(),
+            "verdicts": {p.b: wording.verdict(p) for p in board.pairs} if board else {},
+            "remarks": wording.remarks(board) if board else [],
+            "settings": found.settings,
+            "states": states,
+            "planned": found.study.spec.seeds,
+            "figures": [figures.about(each) for each in figures.names()],
+            "metrics": list(metrics.DIRECTIONS),
+            "splits": _splits(found),
+        }
+
+    def _folder(self, name: str) -> Path:
+        return self.names()[name]
+
+
+def _splits(found: StudyFindings) -> list[str]:
+    """Returns the parts that any run was scored on."""
+    scored = {name for record in found.study.records() for name in record.metrics}
+    prefixes = metrics.PREFIXES.items()
+    return [part for prefix, part in prefixes if any(n.startswith(prefix) for n in scored)]
+
+
+def _studies(logdir: Path) -> Iterator[Path]:
+    """Yields the studies' folders; one that a link leads to outside is none of them."""
+    inside = logdir.resolve()
+    for path, folders, files in os.walk(logdir, followlinks=True):
+        folder = Path(path)
+        outside = not folder.resolve().is_relative_to(inside)
+        if "study.json" in files and not outside:
+            yield folder
+        if "study.json" in files or outside or len(folder.relative_to(logdir).parts) >= _DEPTH:
+            folders.clear()  # A study holds no other.
+
+
+def _name(logdir: Path, folder: Path) -> str:
+    return folder.resolve().name if folder == logdir else folder.relative_to(logdir).as_posix()
+
+
+def _written(folder: Path) -> float:
+    files = (folder / "log.jsonl", folder / "study.json")
+    return max((file.stat().st_mtime for file in files if file.exists()), default=0.0)
+
+
+def _size(folder: Path) -> int:
+    log = folder / "log.jsonl"
+    return log.stat().st_size if log.exists() else 0

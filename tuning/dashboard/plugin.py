@@ -1,0 +1,132 @@
+"""The plug-in as TensorBoard sees it: what the tab is called, and its routes.
+
+Its routes answer GET with JSON, and take names of studies that were found beneath the log
+directory, never paths. TensorBoard imports this at every start, so that nothing heavy is imported
+before the tab is opened.
+"""
+
+import functools
+import importlib.util
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tensorboard.backend import http_util
+from tensorboard.plugins import base_plugin
+from werkzeug import wrappers
+
+if TYPE_CHECKING:
+    from tuning.dashboard._shelf import Shelf
+
+_STATIC = Path(__file__).parent / "static"
+_KINDS = {".js": "application/javascript", ".css": "text/css"}
+# Seconds for which a browser need not ask again for what an installation never changes.
+_DAY = 86400
+
+
+class ComparePlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard has no types.
+    """The Compare tab on one log directory."""
+
+    plugin_name = "compare"
+
+    def __init__(self, context: base_plugin.TBContext) -> None:
+        """Keeps what TensorBoard hands over; nothing is read before the tab is opened."""
+        self._context = context
+
+    def is_active(self) -> bool:
+        """Returns whether there is anything to show: a study, or runs with scalars."""
+        return bool(self._shelf.names())
+
+    def frontend_metadata(self) -> base_plugin.FrontendMetadata:
+        """Returns where the page is."""
+        return base_plugin.FrontendMetadata(es_module_path="/index.js", tab_name="Compare")
+
+    def get_plugin_apps(self) -> dict[str, Callable[..., Any]]:
+        """Returns route -> application."""
+        return {
+            "/index.js": functools.partial(_static, "index.js"),
+            "/style.css": functools.partial(_static, "style.css"),
+            "/plotly.js": _plotly,
+            "/studies": self._answering(lambda args: self._shelf.listing()),
+            "/version": self._answering(lambda args: self._shelf.version(args["study"])),
+            "/findings": self._answering(lambda args: self._shelf.overview(*_asked(args))),
+            "/figure": self._answering(self._figure),
+        }
+
+    @functools.cached_property
+    def _shelf(self) -> "Shelf":
+        from tuning.dashboard._shelf import Shelf
+
+        return Shelf(Path(self._context.logdir), self._context.data_provider)
+
+    def _figure(self, args: dict[str, str]) -> Any:
+        from tuning import figures
+
+        _, found = self._shelf.findings(*_asked(args))
+        selected = [each for each in args.get("selected", "").split(",") if each in found.settings]
+        name = args["view"]
+        chosen = {n.removeprefix("o."): v for n, v in args.items() if n.startswith("o.")}
+        options = figures.options(name, found)
+        # An address may be of another study, whose options these are not.
+        chosen = {n: v for n, v in chosen.items() if v in options.get(n, ())}
+        try:
+            made = figures.make(name, found, selected, **chosen).to_json()
+        except figures.NothingToShow as answer:
+            made = {"nothing": str(answer)}
+        used = {n: chosen.get(n, values[0]) for n, values in options.items()}
+        return {**made, "options": options, "chosen": used}
+
+    def _answering(self, answer: Callable[[dict[str, str]], Any]) -> Callable[..., Any]:
+        """Returns the application that answers with JSON, and says in JSON what is wrong."""
+
+        @wrappers.Request.application
+        def serve(request: Any) -> Any:
+            if request.method not in ("GET", "HEAD"):
+                return _json(request, {"error": "Only GET is answered."}, 405)
+            try:
+                return _json(request, answer(request.args.to_dict()), 200)
+            except KeyError as error:
+                return _json(request, {"error": f"There is no {error.args[0]!r}."}, 404)
+            except (ValueError, OSError) as error:
+                return _json(request, {"error": str(error)}, 400)
+
+        return serve
+
+
+def _asked(args: dict[str, str]) -> tuple[str, str | None, str | None]:
+    """Returns the study, metric and part that a request names."""
+    return args["study"], args.get("metric") or None, args.get("split") or None
+
+
+def _json(request: Any, value: Any, code: int) -> Any:
+    # Bytes: TensorBoard would go through a large value in Python, number by number.
+    text = json.dumps(value, separators=(",", ":"))
+    return http_util.Respond(request, text, "application/json", code=code)
+
+
+def _static(name: str, environ: Any, start: Any) -> Any:
+    request = wrappers.Request(environ)
+    content = (_STATIC / name).read_bytes()
+    return http_util.Respond(request, content, _KINDS[Path(name).suffix])(environ, start)
+
+
+def _plotly(environ: Any, start: Any) -> Any:
+    request = wrappers.Request(environ)
+    answer = http_util.Respond(
+        request, _plotly_script(), "application/javascript", content_encoding="gzip", expires=_DAY
+    )
+    return answer(environ, start)
+
+
+@functools.cache
+def _plotly_script() -> bytes:
+    """Returns plotly's own JavaScript, compressed; plotly itself, which is slow, stays out."""
+    import gzip
+
+    spec = importlib.util.find_spec("plotly")
+    if spec is None or spec.origin is None:
+        raise ValueError("plotly is not installed. Try: python -m pip install plotly")
+    path = os.path.join(os.path.dirname(spec.origin), "package_data", "plotly.min.js")
+    return gzip.compress(Path(path).read_bytes(), compresslevel=5)

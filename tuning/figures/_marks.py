@@ -1,0 +1,136 @@
+"""What figures share: colours, names, the frame; and which configurations there is room for."""
+
+import html
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from kerascnn import metrics
+from tuning.comparison import Board
+from tuning.figures import NothingToShow
+from tuning.findings import Findings
+from tuning.rows import Row
+
+# Okabe and Ito's colours, which the colour-blind can tell apart, but for yellow and black, which
+# are hard to see on white and on dark grey.
+PALETTE = ("#e69f00", "#3f9fd8", "#009e73", "#cc79a7", "#d55e00", "#7a6fd0", "#5c8a00", "#a0522d")
+PLAIN = "#71839b"
+FAILED = "#d55e00"
+GRID = "rgba(128,128,128,0.25)"
+BAND = "rgba(63,159,216,0.18)"
+# Configurations a figure with a line each has room for.
+ROOM = 40
+# Points above which plotly draws on a canvas of the graphics card: it is faster.
+_MANY = 2000
+_LONGEST = 34
+
+
+def board_of(found: Findings) -> Board:
+    """Returns the leaderboard.
+
+    Raises:
+        NothingToShow: If there is none.
+    """
+    if found.board is None:
+        raise NothingToShow(found.missing)
+    return found.board
+
+
+def leading(rows: Sequence[Row], selected: Sequence[str], room: int = ROOM) -> list[Row]:
+    """Returns the rows there is room for: the first, and those selected from among the others."""
+    return [row for i, row in enumerate(rows) if i < room or row.config_id in selected]
+
+
+def room_note(shown: Sequence[Row], rows: Sequence[Row]) -> str:
+    """Says that not all are shown; "" if they are."""
+    if len(shown) == len(rows):
+        return ""
+    return f" The first {ROOM} of {len(rows):,} configurations, and those you select."
+
+
+def bounds(board: Board) -> tuple[float, float]:
+    """Returns the least and the greatest value that there can be: figures clip intervals to it."""
+    if board.metric not in metrics.DIRECTIONS:  # Of a logger of another's.
+        return -math.inf, math.inf
+    return 0.0, 1.0 if metrics.DIRECTIONS[board.metric] else math.inf
+
+
+def colours(ids: Iterable[str], selected: Sequence[str]) -> dict[str, str]:
+    """Returns configuration -> its colour: of the selected ones, each its own."""
+    chosen = {config: PALETTE[i % len(PALETTE)] for i, config in enumerate(selected)}
+    return {config: chosen.get(config, PLAIN) for config in ids}
+
+
+def shade(colour: str, alpha: float) -> str:
+    """Returns a colour of the palette as `rgba(...)`."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha})"
+
+
+def settings(found: Findings, config: str) -> str:
+    """Returns the settings of a configuration as a line; plotly shows markup in it as text."""
+    values = found.settings.get(config, {})
+    return text(" ".join(f"{n}={_short(v)}" for n, v in values.items()))
+
+
+def label(found: Findings, config: str) -> str:
+    """Returns "d0c9f2 filters=8 depth=1 ...": a name that fits beside an axis."""
+    words = settings(found, config)
+    short = html.unescape(words)
+    if len(short) > _LONGEST:
+        words = text(short[: _LONGEST - 1].rpartition(" ")[0] or short[: _LONGEST - 1]) + " …"
+    return f"{text(short_id(config))} {words}".rstrip()
+
+
+def short_id(config: str) -> str:
+    """Returns the six digits by which a configuration of ours is called; other names whole."""
+    return config[:6] if len(config) == 12 and set(config) <= set("0123456789abcdef") else config
+
+
+def text(value: object) -> str:
+    """Returns a text that plotly, which knows some markup, shows as it is."""
+    return html.escape(str(value), quote=False)
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def scatter(points: int) -> str:
+    """Returns the kind of trace for so many points."""
+    return "scattergl" if points > _MANY else "scatter"
+
+
+def axis(title: str, **more: Any) -> dict[str, Any]:
+    """Returns an axis."""
+    return {
+        "title": {"text": text(title)},
+        "gridcolor": GRID,
+        "zeroline": False,
+        "automargin": True,
+        **more,
+    }
+
+
+def frame(*, height: int = 520, **more: Any) -> dict[str, Any]:
+    """Returns a layout."""
+    return {
+        "height": height,
+        "margin": {"l": 60, "r": 20, "t": 30, "b": 50},
+        "hovermode": "closest",
+        "hoverlabel": {"align": "left"},
+        "showlegend": False,
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        **more,
+    }
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Returns a number as the leaderboard prints it; "none" for none."""
+    return "none" if value is None else f"{value:.{digits}f}"
+
+
+def interval(value: Sequence[float] | None) -> str:
+    """Returns "0.953 to 0.986"; "none" for none."""
+    return "none" if value is None else " to ".join(f"{end:.3f}" for end in value)

@@ -1,0 +1,215 @@
+"""Means with both intervals, every seed a dot: which configurations does their noise overlap?"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tuning.comparison import Board
+from tuning.figures import Figure, _marks
+from tuning.findings import Course, Findings
+from tuning.rows import Row
+
+TITLE = "Forest"
+QUESTION = "How far apart are configurations, beside what seeds and images change?"
+PLACE = 1
+
+_LINE = 22
+
+
+def figure(found: Findings, selected: Sequence[str]) -> Figure:
+    """Draws a line a configuration: each run, the mean, and the two intervals of 95 %."""
+    board = _marks.board_of(found)
+    rows = _marks.leading(board.rows, selected)
+    places = {row.config_id: i for i, row in enumerate(rows)}
+    colours = _marks.colours(places, selected)
+    low, high = _reach(rows, board)
+    data: list[dict[str, Any]] = []
+    for colour in dict.fromkeys(colours.values()):
+        some = [row for row in rows if colours[row.config_id] == colour]
+        new = [row.interval_new_data for row in some]
+        data.append(_bars(some, places, new, colour, 1.5, "new data 95 %", (low, high)))
+        seeds = [row.interval_seeds for row in some]
+        data.append(_bars(some, places, seeds, colour, 5, "seeds 95 %", (low, high)))
+        data.append(_dots(some, places, colour))
+        data.append(_means(found, board, some, places, colour))
+    data += _unfinished(found, board, rows, places, low)
+    axis = _marks.axis(f"{board.metric} on {board.split}", range=[low, high])
+    labels = [_marks.label(found, row.config_id) for row in rows]
+    return Figure(
+        data=[trace for trace in data if trace["x"]],
+        layout=_marks.frame(
+            height=110 + _LINE * len(rows),
+            xaxis=axis,
+            yaxis=_marks.axis(
+                "",
+                tickvals=list(range(len(rows))),
+                ticktext=labels,
+                range=[len(rows) - 0.4, -0.6],
+                showgrid=False,
+            ),
+            shapes=_band(board),
+        ),
+        note=_note(board, rows) + _marks.room_note(rows, board.rows),
+    )
+
+
+def _reach(rows: Sequence[Row], board: Board) -> tuple[float, float]:
+    """Returns the ends of the axis: those of the intervals, as far as there can be values."""
+    values = [v for row in rows for v in row.values]
+    ends = [e for r in rows for i in (r.interval_new_data, r.interval_seeds) for e in i or ()]
+    low, high = min(values + ends, default=0.0), max(values + ends, default=1.0)
+    pad = 0.03 * (high - low) or 0.01
+    least, most = _marks.bounds(board)
+    return max(least, low - pad), min(most, high + pad)
+
+
+def _bars(
+    rows: Sequence[Row],
+    places: dict[str, int],
+    intervals: Sequence[Any],
+    colour: str,
+    width: float,
+    name: str,
+    reach: tuple[float, float],
+) -> dict[str, Any]:
+    x: list[float | None] = []
+    y: list[int | None] = []
+    ids: list[str] = []
+    for row, interval in zip(rows, intervals, strict=True):
+        if interval is not None:
+            x += [max(interval[0], reach[0]), min(interval[1], reach[1]), None]
+            y += [places[row.config_id]] * 2 + [None]
+            ids += [row.config_id] * 3
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": x,
+        "y": y,
+        "customdata": ids,
+        "line": {"color": _marks.shade(colour, 0.55 if width > 2 else 0.9), "width": width},
+        "hoverinfo": "skip",
+    }
+
+
+def _dots(rows: Sequence[Row], places: dict[str, int], colour: str) -> dict[str, Any]:
+    points = [(value, row.config_id) for row in rows for value in row.values]
+    return {
+        "type": _marks.scatter(len(points)),
+        "mode": "markers",
+        "name": "a run",
+        "x": [value for value, _ in points],
+        "y": [places[config] for _, config in points],
+        "customdata": [config for _, config in points],
+        "marker": {"size": 5, "color": _marks.shade(colour, 0.75)},
+        "hovertemplate": "a run: %{x:.4f}<extra></extra>",
+    }
+
+
+def _means(
+    found: Findings, board: Board, rows: Sequence[Row], places: dict[str, int], colour: str
+) -> dict[str, Any]:
+    shown = [row for row in rows if row.mean is not None]
+    leader = board.rows[0].config_id
+    # Without a best-set, for want of seeds, only the leader is told from the others.
+    filled = [
+        row.in_best_set if row.in_best_set is not None else row.config_id == leader for row in shown
+    ]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "mean",
+        "x": [row.mean for row in shown],
+        "y": [places[row.config_id] for row in shown],
+        "customdata": [row.config_id for row in shown],
+        "text": [_told(found, row) for row in shown],
+        "marker": {
+            "symbol": ["diamond" if full else "diamond-open" for full in filled],
+            "size": 12,
+            "color": colour,
+            "line": {"width": 2, "color": colour},
+        },
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+
+
+def _told(found: Findings, row: Row) -> str:
+    runs = f"{row.n} runs" + (f", {row.failed} failed" if row.failed else "")
+    return "<br>".join(
+        (
+            f"{_marks.text(_marks.short_id(row.config_id))}: {_marks.number(row.mean)} ({runs})",
+            f"new data 95 %: {_marks.interval(row.interval_new_data)}",
+            f"seeds 95 %: {_marks.interval(row.interval_seeds)}",
+            *(f"{_marks.text(n)}={_marks.text(v)}" for n, v in row.hyperparameters.items()),
+        )
+    )
+
+
+def _unfinished(
+    found: Findings, board: Board, rows: Sequence[Row], places: dict[str, int], low: float
+) -> Iterator[dict[str, Any]]:
+    """Yields the runs that failed, at the edge, and those under way, where they stand."""
+    courses = [course for row in rows for course in found.courses.get(row.config_id, ())]
+    failed = [(low, course) for course in courses if course.state == "failed"]
+    running = [
+        (value, course)
+        for course in courses
+        if course.state == "running" and (value := _latest(course, board)) is not None
+    ]
+    kinds = ((failed, "x", _marks.FAILED), (running, "circle-open-dot", _marks.PALETTE[2]))
+    for points, symbol, colour in kinds:
+        yield {
+            "type": "scatter",
+            "mode": "markers",
+            "x": [value for value, _ in points],
+            "y": [places[course.config_id] for _, course in points],
+            "customdata": [course.config_id for _, course in points],
+            "text": [_state(course) for _, course in points],
+            "marker": {"symbol": symbol, "size": 9, "color": colour},
+            "cliponaxis": False,
+            "hovertemplate": "%{text}<extra></extra>",
+        }
+
+
+def _latest(course: Course, board: Board) -> float | None:
+    values = course.history.get(f"{board.metric}/{board.split}", ())
+    return next((value for value in reversed(values) if value is not None), None)
+
+
+def _state(course: Course) -> str:
+    if course.state == "failed":
+        return f"{_marks.text(course.name)} failed: {_marks.text(course.reason)}"
+    return f"{_marks.text(course.name)} is running: epoch {course.epochs}"
+
+
+def _band(board: Board) -> list[dict[str, Any]]:
+    mean = board.rows[0].mean
+    if mean is None:
+        return []
+    margin = board.question.margin
+    return [
+        {
+            "type": "rect",
+            "yref": "paper",
+            "y0": 0,
+            "y1": 1,
+            "x0": mean - margin,
+            "x1": mean + margin,
+            "fillcolor": _marks.BAND,
+            "line": {"width": 0},
+            "layer": "below",
+        }
+    ]
+
+
+def _note(board: Board, rows: Sequence[Row]) -> str:
+    least, most = _marks.bounds(board)
+    ends = [e for r in rows for i in (r.interval_new_data, r.interval_seeds) for e in i or ()]
+    clipped = any(end < least or end > most for end in ends)
+    full = "in the best-set" if rows[0].in_best_set is not None else "the leader"
+    return (
+        "Dots are runs, diamonds their means. Thick bars: 95 % for other seeds on these images; "
+        f"thin ones: for other images too. Full: {full}. The band: less than "
+        f"{board.question.margin:g} from the leader, which does not matter."
+        + (" Intervals are clipped to the values there can be." if clipped else "")
+        + (" They only describe: scores decided what went on." if board.descriptive else "")
+    )

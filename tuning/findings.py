@@ -1,0 +1,219 @@
+"""What a study found, as the dashboard and the report show it: the value every figure is made of.
+
+Nothing here reads the data or runs code that a study names: a log directory may be a stranger's.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
+
+import numpy as np
+from scipy import special
+
+from kerascnn.record import RunRecord
+from kerascnn.spec import Value
+from tuning import bias_variance, comparison, decomposition_report, gathered, scores
+from tuning.comparison import Board
+from tuning.crossed import Estimate
+from tuning.decomposition import crossings, shown, varied
+from tuning.measures import Interval
+from tuning.pairs import Pair
+from tuning.study import Study
+
+# Loss -> its name in words.
+LOSSES = {
+    "zero_one": "0-1 loss (share of errors)",
+    "brier": "Brier score",
+    "cross_entropy": "cross-entropy (nats)",
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Course:
+    """One run, epoch by epoch.
+
+    Attributes:
+        config_id: Its configuration.
+        name: Which run of it: "search0".
+        state: Running ones are read from event files, and no reported number is made of them.
+        history: One value per epoch by name ("accuracy/validation"); None where it was not finite.
+        seconds: Wall time so far.
+        reason: Why it failed; else "".
+    """
+
+    config_id: str
+    name: str
+    state: Literal["finished", "failed", "running"]
+    history: Mapping[str, Sequence[float | None]]
+    seconds: float
+    reason: str = ""
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs it has values of."""
+        return max(map(len, self.history.values()), default=0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Share:
+    """One part of a loss.
+
+    Attributes:
+        value: Its mean over images.
+        interval: For other images and other runs; None where there is none.
+    """
+
+    value: float
+    interval: Interval | None
+
+
+class Findings(Protocol):
+    """What figures are made of, whoever wrote the runs."""
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+
+    @property
+    def board(self) -> Board | None:
+        """The leaderboard; None if there is none: see `missing`."""
+
+    @property
+    def missing(self) -> str:
+        """Why there is no leaderboard; else ""."""
+
+    @property
+    def settings(self) -> Mapping[str, Mapping[str, Value]]:
+        """Configuration -> the settings that vary, in the order of the leaderboard."""
+
+    @property
+    def courses(self) -> Mapping[str, Sequence[Course]]:
+        """Configuration -> its runs, those under way included."""
+
+    def pairs(self, among: int) -> tuple[list[str], list[Pair]]:
+        """Returns (the ids of the `among` leading configurations, all pairs of them)."""
+
+    def shares(self, config_id: str, loss: str) -> dict[str, Share]:
+        """Returns "risk", "bias", "data", "seed", "interaction" -> what is known of it, by loss.
+
+        Nothing for fewer than two runs, or without their logits.
+        """
+
+
+class StudyFindings:
+    """What a study found.
+
+    Args:
+        study: The study.
+        metric: See `comparison.compare`.
+        split: See `comparison.compare`.
+        under_way: Runs that have not ended.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        metric: str | None = None,
+        split: str | None = None,
+        under_way: Sequence[Course] = (),
+    ) -> None:
+        self.study = study
+        self.title = study.name
+        self._asked = metric, split
+        self._under_way = under_way
+        self.board: Board | None = None
+        self.missing = ""
+        try:
+            self.board = comparison.compare(study, metric, split)
+        except ValueError as error:
+            self.missing = str(error)
+
+    @functools.cached_property
+    def settings(self) -> Mapping[str, Mapping[str, Value]]:
+        if self.board is not None:
+            return {row.config_id: row.hyperparameters for row in self.board.rows}
+        if self.study.spec.subsets:
+            found = crossings(self.study)
+            names = varied(found)
+            return {each.config.config_id: shown(each, names) for each in found}
+        return {}
+
+    @functools.cached_property
+    def courses(self) -> Mapping[str, Sequence[Course]]:
+        found: dict[str, list[Course]] = {config: [] for config in self.settings}
+        phase = self._phase
+        for config, record in self.study.identified():
+            if record.spec.phase == phase and record.status != "infeasible":
+                found.setdefault(config, []).append(_course(config, record))
+        for course in self._under_way:
+            found.setdefault(course.config_id, []).append(course)
+        return found
+
+    @functools.cached_property
+    def _losses(self) -> dict[str, dict[str, dict[str, Estimate]]]:
+        return decomposition_report.losses(self.study)
+
+    @property
+    def _phase(self) -> str:
+        part = self.board.split if self.board else "validation"
+        return gathered.phase_of(self.study, part)
+
+    def pairs(self, among: int) -> tuple[list[str], list[Pair]]:
+        if self.study.imported is not None:
+            return [], []
+        return comparison.leading_pairs(self.study, *self._asked, among=among)
+
+    def shares(self, config_id: str, loss: str) -> dict[str, Share]:
+        if self.study.spec.subsets:
+            parts = self._losses.get(config_id, {}).get(loss, {})
+            return {n: Share(value=each.value, interval=each.interval) for n, each in parts.items()}
+        if self.board is None:
+            return {}
+        records = [
+            record
+            for config, record in self.study.identified()
+            if config == config_id
+            and record.spec.phase == self._phase
+            and record.status == "finished"
+        ]
+        return _of_seeds(self.study, records, self.board.split, loss)
+
+
+def _course(config: str, record: RunRecord) -> Course:
+    return Course(
+        config_id=config,
+        name=record.spec.run_name,
+        state="finished" if record.status == "finished" else "failed",
+        history=record.history,
+        seconds=record.seconds,
+        reason=record.reason if record.status == "failed" else "",
+    )
+
+
+def _of_seeds(study: Study, records: Sequence[RunRecord], part: str, loss: str) -> dict[str, Share]:
+    """Returns the parts of a loss of runs that differ in their seeds alone."""
+    if len(records) < 2:
+        return {}
+    files = scores.logits_files([(study.folder, record.spec) for record in records], part)
+    labels = scores.read_labels(scores.labels_file(study.folder, part))
+    if labels is None or scores.problems(labels, files):
+        return {}
+    logits = np.stack([np.load(file) for file in files]).astype(np.float64)
+    found = {
+        "zero_one": lambda: bias_variance.estimates(
+            bias_variance.kohavi_wolpert, logits.argmax(axis=2), labels
+        ),
+        "brier": lambda: bias_variance.estimates(
+            bias_variance.brier, special.softmax(logits, axis=2), labels
+        ),
+        "cross_entropy": lambda: bias_variance.estimates(
+            bias_variance.cross_entropy, logits, labels
+        ),
+    }[loss]()
+    names = {"risk": "risk", "bias": "bias", "variance": "seed"}
+    return {
+        names[part]: Share(value=estimate.value, interval=estimate.interval)
+        for part, estimate in (found or {}).items()
+        if part in names
+    }
