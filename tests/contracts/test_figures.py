@@ -28,8 +28,7 @@ def study(tmp_path: Path) -> Study:
 def _made(name: str, found: StudyFindings, *selected: str, **chosen: str) -> dict[str, Any]:
     try:
         return figures.make(name, found, selected, **chosen).to_json()
-    except NothingToShow as answer:
-        assert str(answer)
+    except NothingToShow:
         return {}
 
 
