@@ -124,6 +124,12 @@ class StudyFindings:
         self._under_way = under_way
         self.board: Board | None = None
         self.missing = ""
+        if study.spec.subsets:
+            self.missing = (
+                f"{study.name} is a decomposition: its runs differ by more than their seeds. "
+                "Bias and variance, and the learning curves, show it."
+            )
+            return
         try:
             self.board = comparison.compare(study, metric, split)
         except ValueError as error:

@@ -25,12 +25,14 @@ from tuning import (
     decomposition,
     decomposition_report,
     executors,
+    figures,
     launch,
     plan,
     study,
 )
 from tuning.decomposition import Decomposition, crossings
 from tuning.executors import serial
+from tuning.findings import StudyFindings
 from tuning.search_spec import SearchSpec
 from tuning.study import Study
 
@@ -151,6 +153,24 @@ def test_what_is_planted_is_recovered_through_the_whole_command(main: Main) -> N
     parts = plug_in["bias"] + plug_in["unbiased"] - plug_in["biased"]
     assert plug_in["runs"] == 12
     assert parts == pytest.approx(plug_in["error"])
+
+
+def test_its_figure_shows_the_table_without_the_data(
+    main: Main, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, out, _ = main("decompose", "cnn", "digits", "--over", "filters=4,32", "--json")
+    monkeypatch.setattr(datasets, "load", None)
+    found = StudyFindings(study.find())
+    for row in json.loads(out)["configurations"]:
+        for loss, parts in row["losses"].items():
+            shares = found.shares(row["config_id"], loss)
+            assert {n: s.value for n, s in shares.items()} == {
+                n: part["value"] for n, part in parts.items()
+            }
+    made = figures.make("bias_variance", found, over="filters")
+    assert [trace["x"] for trace in made.data] == [["4", "32"]] * len(made.data)
+    with pytest.raises(figures.NothingToShow, match="is a decomposition"):
+        figures.make("forest", found)
 
 
 def test_the_printed_table_adds_up_and_says_what_it_is_of(main: Main) -> None:

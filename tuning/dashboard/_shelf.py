@@ -104,6 +104,7 @@ class Shelf:
             "version": version,
             "title": found.title,
             "missing": found.missing,
+            "opens": "bias_variance" if found.study.spec.subsets else "leaderboard",
             "board": None if board is None else board.to_json(),
             "verdicts": {p.b: wording.verdict(p) for p in board.pairs} if board else {},
             "remarks": wording.remarks(board) if board else [],

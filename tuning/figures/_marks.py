@@ -23,6 +23,8 @@ ROOM = 40
 # Points above which plotly draws on a canvas of the graphics card: it is faster.
 _MANY = 2000
 _LONGEST = 34
+# Ratio of the ends of a logarithmic axis above which only powers of ten are labelled.
+_WIDE = 1e4
 
 
 def board_of(found: Findings) -> Board:
@@ -110,6 +112,27 @@ def axis(title: str, **more: Any) -> dict[str, Any]:
         "automargin": True,
         **more,
     }
+
+
+def log_axis(title: str, values: Sequence[float], **more: Any) -> dict[str, Any]:
+    """Returns a logarithmic axis over `values` above 0, with labels at 1, 2 and 5 of each ten."""
+    low, high = min(values), max(values)
+    tens = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [digit * 10.0**ten for ten in tens for digit in (1, 2, 5)]
+    if high / low > _WIDE:
+        ticks = ticks[::3]
+    pad = 0.05 * math.log10(high / low) + 0.03
+    reach = [math.log10(low) - pad, math.log10(high) + pad]
+    labels = [_counted(tick) for tick in ticks]
+    return axis(title, type="log", tickvals=ticks, ticktext=labels, range=reach, **more)
+
+
+def _counted(value: float) -> str:
+    """Returns "0.002", "500", "20k", "5M"."""
+    for unit, word in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= unit:
+            return f"{value / unit:g}{word}"
+    return f"{value:g}"
 
 
 def frame(*, height: int = 520, **more: Any) -> dict[str, Any]:

@@ -21,6 +21,7 @@ _PARTS = {
 _CONFIGURATIONS = "configurations"
 # Configurations whose logits are read for it.
 _ROOM = 24
+_LINE = 26
 
 
 def options(found: Findings) -> dict[str, tuple[str, ...]]:
@@ -31,7 +32,7 @@ def options(found: Findings) -> dict[str, tuple[str, ...]]:
 
 
 def figure(found: Findings, selected: Sequence[str], *, loss: str, over: str) -> Figure:
-    """Draws a bar a configuration, or a value of a setting: its height is the loss."""
+    """Draws a bar a configuration, or a value of a setting: its length is the loss."""
     ids = list(found.settings)
     shown = [c for i, c in enumerate(ids) if i < _ROOM or c in selected]
     parts = {config: found.shares(config, loss) for config in shown}
@@ -42,26 +43,33 @@ def figure(found: Findings, selected: Sequence[str], *, loss: str, over: str) ->
             if found.missing and not ids
             else "It takes the logits of two seeds or more of a configuration."
         )
-    if over == _CONFIGURATIONS:
-        bars = {_bar_name(found, c, selected): [c] for c in parts}
-    else:
-        bars = _by_value(found.settings, list(parts), over)
+    lying = over == _CONFIGURATIONS  # Names are too long to stand below one another.
+    bars = {c: [c] for c in parts} if lying else _by_value(found.settings, list(parts), over)
     data = [_stack(part, bars, parts) for part in _PARTS if any(part in p for p in parts.values())]
     data.append(_risk(bars, parts))
-    crossed = any("data" in each for each in parts.values())
+    names = [_name(found, config, selected) for config in bars] if lying else list(bars)
+    categories = {"type": "category", "tickvals": list(bars), "ticktext": names}
+    axes = [
+        _marks.axis("" if lying else over, **categories),
+        _marks.axis(findings.LOSSES[loss]),
+    ]
+    if lying:
+        axes = [axes[1], {**axes[0], "autorange": "reversed", "showgrid": False}]
+        data = [_laid_down(trace) for trace in data]
     left = len(ids) - len(shown)
     return Figure(
         data=data,
         layout=_marks.frame(
-            height=560,
+            height=150 + _LINE * len(bars) if lying else 560,
             barmode="relative",
             bargap=0.35,
-            xaxis=_marks.axis("" if over == _CONFIGURATIONS else over, type="category"),
-            yaxis=_marks.axis(findings.LOSSES[loss]),
+            xaxis=axes[0],
+            yaxis=axes[1],
             showlegend=True,
-            legend={"orientation": "h", "y": 1.08},
+            legend={"orientation": "h", "y": 1, "yanchor": "bottom"},
+            margin={"l": 60, "r": 20, "t": 60, "b": 50},
         ),
-        note=_note(crossed, over, bars)
+        note=_note(any("data" in each for each in parts.values()), over, bars)
         + (
             f" The first {_ROOM} of {len(ids):,} configurations, and those you select."
             if left
@@ -70,7 +78,18 @@ def figure(found: Findings, selected: Sequence[str], *, loss: str, over: str) ->
     )
 
 
-def _bar_name(found: Findings, config: str, selected: Sequence[str]) -> str:
+def _laid_down(trace: dict[str, Any]) -> dict[str, Any]:
+    """Returns a trace with its axes exchanged."""
+    turned = {**trace, "x": trace["y"], "y": trace["x"]}
+    if "error_y" in turned:
+        turned["error_x"] = turned.pop("error_y")
+        turned["hovertemplate"] = turned["hovertemplate"].replace("%{y", "%{x")
+    else:
+        turned["orientation"] = "h"
+    return turned
+
+
+def _name(found: Findings, config: str, selected: Sequence[str]) -> str:
     mark = "\u25b6 " if config in selected else ""
     return mark + _marks.label(found, config)
 
@@ -154,7 +173,7 @@ def _note(crossed: bool, over: str, bars: Mapping[str, list[str]]) -> str:
             "Crossed training sets and seeds: all parts are told apart. "
             if crossed
             else "All runs saw the same training images: their part of the variance is within the "
-            "bias here; `decompose` tells them apart. "
+            "bias here; the command decompose tells them apart. "
         )
         + "Estimates of small parts may fall below zero."
         + (

@@ -37,7 +37,9 @@ def figure(found: Findings, selected: Sequence[str]) -> Figure:
             {**trace, "xaxis": f"x{end}"} for trace in _panel(found, having, cost, board, selected)
         ]
         start = i * (width + _GAP)
-        layout[f"xaxis{end}"] = _marks.axis(name, type="log", domain=[start, start + width])
+        layout[f"xaxis{end}"] = _marks.log_axis(
+            name, [cost(row) or 1.0 for row in having], domain=[start, start + width]
+        )
     return Figure(
         data=data,
         layout=_marks.frame(

@@ -46,7 +46,7 @@ def figure(found: Findings, selected: Sequence[str], *, curve: str, over: str) -
         data=data,
         layout=_marks.frame(
             height=560,
-            xaxis=_marks.axis(over, rangemode="tozero"),
+            xaxis=_marks.axis(over, **({"rangemode": "tozero"} if over == "seconds" else {})),
             yaxis=_marks.axis(curve, **({"type": "log"} if loss else {})),
             showlegend=True,
             legend={"orientation": "h", "y": -0.15},

@@ -21,6 +21,8 @@ _LINES = 200
 _BINS = 8
 _COLUMNS = 4
 _SLICE, _TOP = 190, 320
+# Share of the width that names of settings take.
+_NAMES = 0.06
 _COLD, _WARM = (68, 84, 140), (230, 159, 0)
 
 
@@ -49,11 +51,15 @@ def figure(found: Findings, selected: Sequence[str]) -> Figure:
             layout[f"xaxis{i + 2}"] = _marks.axis(name, **axes["x"], **ranges[name].ticks())
         elif importance:
             data.append(_bars(importance, i + 2))
-            layout[f"xaxis{i + 2}"] = _marks.axis("importance (fANOVA)", **axes["x"])
+            start, end = axes["x"].pop("domain")
+            room = {"domain": [start + _NAMES, end]}
+            layout[f"xaxis{i + 2}"] = _marks.axis("importance (fANOVA)", **room, **axes["x"])
+            axes["y"] |= {"dtick": 1, "tickfont": {"size": 9}}
         else:
             annotations.append(_absent(told, axes))
             continue
-        layout[f"yaxis{i + 2}"] = _marks.axis("", **axes["y"])
+        title = f"mean {board.metric}" if name and i % _COLUMNS == 0 else ""
+        layout[f"yaxis{i + 2}"] = _marks.axis(title, **axes["y"])
     layout["annotations"] = annotations
     return Figure(
         data=data,

@@ -16,7 +16,12 @@ _WORDS = {"better": "better", "worse": "worse", "equivalent": "equal", "undecide
 _SIGNS = {"better": "+", "worse": "\u2212", "equivalent": "=", "undecided": "?"}
 # Configurations up to which a cell has room for a word.
 _FEW = 12
-_SCALE = [[0, "#d55e00"], [0.5, "rgba(140,140,140,0.15)"], [1, "#3f9fd8"]]
+# Half transparent: the page's own colour of text stays legible on them, light or dark.
+_SCALE = [
+    [0, "rgba(213,94,0,0.6)"],
+    [0.5, "rgba(140,140,140,0.1)"],
+    [1, "rgba(63,159,216,0.6)"],
+]
 
 
 def figure(found: Findings, selected: Sequence[str]) -> Figure:

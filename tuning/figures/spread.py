@@ -29,13 +29,13 @@ def figure(found: Findings, selected: Sequence[str]) -> Figure:
         layout=_marks.frame(
             height=560,
             xaxis=_marks.axis(f"{board.metric} on {board.split}, mean"),
-            yaxis=_marks.axis("standard deviation between runs", type="log"),
+            yaxis=_marks.log_axis("standard deviation between runs", _heights(rows, selected)),
             margin={"l": 70, "r": 20, "t": 30, "b": 50},
         ),
         note="Colour: seconds a run; size: parameters. "
         + (
-            "The tick below a dot: the spread that independent errors alone would give; a dot "
-            "near its tick has no lucky runs. "
+            "The tick above or below a dot: the spread that independent errors alone would give; "
+            "a dot near its tick has no lucky runs. "
             if any(row.sd_floor for row in rows)
             else ""
         )
@@ -43,6 +43,13 @@ def figure(found: Findings, selected: Sequence[str]) -> Figure:
         + (f" {alike} whose runs all scored alike are left out." if alike else "")
         + ("" if len(ids) > 1 else " One configuration: there is nothing to compare it with."),
     )
+
+
+def _heights(rows: Sequence[Row], selected: Sequence[str]) -> list[float]:
+    """Returns all that is drawn on the vertical axis."""
+    bars = [row.sd_interval or () for row in rows if row.config_id in selected]
+    values = [row.sd for row in rows] + [row.sd_floor for row in rows]
+    return [v for v in (*values, *(end for bar in bars for end in bar)) if v]
 
 
 def _dots(found: Findings, rows: Sequence[Row], selected: Sequence[str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ const PAGE = 100; // Rows of the leaderboard at once.
 const LISTED = 200; // Configurations in the list beside a figure.
 const PALETTE = ['#e69f00', '#3f9fd8', '#009e73', '#cc79a7', '#d55e00', '#7a6fd0', '#5c8a00', '#a0522d'];
 
-const state = {study: '', metric: '', split: '', view: 'leaderboard', selected: [], options: {}};
+const state = {study: '', metric: '', split: '', view: '', selected: [], options: {}};
 const page = {found: null, version: '', sort: null, descending: false, first: 0, filter: '', asked: 0};
 const at = {}; // Elements by name.
 
@@ -39,7 +39,7 @@ function readAddress() {
   }
   if (!Object.keys(given).length) return false;
   for (const name of ['study', 'metric', 'split']) state[name] = given[name] ?? '';
-  state.view = given.view || 'leaderboard';
+  state.view = given.view || '';
   state.selected = (given.selected || '').split(',').filter(Boolean);
   state.options = {};
   for (const [key, value] of Object.entries(given)) {
@@ -97,7 +97,7 @@ function build() {
   document.body.append(
     make('header', {}, at.controls, at.status),
     at.tabs,
-    make('main', {},
+    at.main = make('main', {},
       make('aside', {'aria-label': 'Configurations'}, at.filter, at.clear, at.list),
       make('section', {role: 'tabpanel', id: 'panel'}, at.question, at.options, at.figure, at.note, at.remarks)));
 }
@@ -195,7 +195,7 @@ function controls() {
     ...(board ? [chooser('metric', metrics, board.metric, change('metric')),
       chooser('on', splits, board.split, change('split'))] : []));
   const views = [{name: 'leaderboard', title: 'Leaderboard'}, ...page.found.figures];
-  if (!views.some((view) => view.name === state.view)) state.view = 'leaderboard';
+  if (!views.some((view) => view.name === state.view)) state.view = page.found.opens;
   at.tabs.replaceChildren(...views.map((view) => make('button', {role: 'tab', id: `tab-${view.name}`,
     'aria-selected': String(view.name === state.view), tabindex: view.name === state.view ? 0 : -1,
     'aria-controls': 'panel', onclick: () => open(view.name)}, view.title)));
@@ -271,6 +271,7 @@ function list() {
 async function show() {
   if (!page.found) return;
   at.remarks.replaceChildren();
+  at.main.classList.toggle('table', state.view === 'leaderboard');
   if (state.view === 'leaderboard') return leaderboard();
   const about = page.found.figures.find((each) => each.name === state.view);
   at.question.textContent = about.question;
@@ -301,6 +302,8 @@ function draw(figure, library) {
     hoverlabel: {...figure.layout.hoverlabel, bgcolor: style.getPropertyValue('--panel').trim(),
       modebar: {bgcolor: 'rgba(0,0,0,0)', color: style.getPropertyValue('--soft').trim(), activecolor: style.getPropertyValue('--text').trim()},
     font: {color: style.getPropertyValue('--text').trim()}}};
+  // On cells of many colours plotly would guess a colour of text for a white page.
+  for (const trace of figure.data) if (trace.texttemplate) trace.textfont = {color: layout.font.color};
   library.react(at.figure, figure.data, layout, {responsive: true, displaylogo: false,
     modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d']});
   at.figure.removeAllListeners('plotly_click');
@@ -324,19 +327,19 @@ function columns(board) {
   const early = board.configurations.some((row) => row.stopped_early);
   return [
     ['config_id', 'id', (row) => shortId(row.config_id)],
+    ['settings', 'settings', (row) => settingsOf(row.config_id)],
     ['n', 'runs', null],
     ['mean', board.metric, (row) => fixed(row.mean, 4) || 'failed'],
     ['interval_new_data', `new data ${kind}`, (row) => range(row.interval_new_data)],
     ['interval_seeds', `seeds ${kind}`, (row) => range(row.interval_seeds)],
     ['sd', 'sd', (row) => fixed(row.sd, 4)],
     ['sd_floor', 'by chance', (row) => fixed(row.sd_floor, 4)],
-    ...(marked ? [['in_best_set', 'best-set', (row) => (row.in_best_set ? '★' : '')]] : []),
+    ...(marked ? [['in_best_set', 'best-set', (row) => (row.in_best_set ? '*' : '')]] : []),
     ['verdict', 'leader is', (row) => page.found.verdicts[row.config_id] || ''],
     ['parameters', 'parameters', (row) => whole(row.parameters)],
     ['multiply_accumulates', 'multiply-acc.', (row) => whole(row.multiply_accumulates)],
     ['seconds', 's/run', (row) => fixed(row.seconds, 1)],
     ...(early ? [['epochs', 'epochs', (row) => row.epochs + (row.stopped_early ? ' (stopped)' : '')]] : []),
-    ['settings', 'settings', (row) => settingsOf(row.config_id)],
   ];
 }
 
@@ -376,7 +379,7 @@ function leaderboard() {
     {'data-config': row.config_id, class: state.selected.includes(row.config_id) ? 'selected' : '', style: `--own: ${colour(row.config_id)}`,
       onclick: (event) => { if (event.target.tagName !== 'INPUT') toggle([row.config_id]); }},
     make('td', {}, tick(row.config_id)),
-    ...shown.map(([field, , text]) => make('td', {'data-field': field, 'data-value': JSON.stringify(row[field] ?? null)},
+    ...shown.map(([field, , text]) => make('td', {'data-field': field, title: field === 'settings' ? settingsOf(row.config_id) : null, 'data-value': JSON.stringify(row[field] ?? null)},
       text ? text(row) : signs(row.config_id)))));
   at.figure.replaceChildren(make('div', {class: 'scroll'}, make('table', {}, make('thead', {}, head), make('tbody', {}, ...body))), ...pager(rows.length));
   at.note.textContent = '';
