@@ -110,14 +110,14 @@ def measure(build: Callable[[int], Any], spec: RunSpec) -> Costs:
         spec: How it is trained.
     """
     try:
-        with _unallocated():
+        with unallocated():
             return of(build(0), spec)
     except Exception:  # A family may need values as it builds; if it is wrong, it says so here.
         return of(build(0), spec)
 
 
 @contextlib.contextmanager
-def _unallocated() -> Iterator[None]:
+def unallocated() -> Iterator[None]:
     """Has networks made that are shapes alone: even the weights of one too large must not be."""
     keras = quiet.import_keras()
     try:
@@ -144,11 +144,11 @@ def _walk(model: Any) -> tuple[int, int]:
         else:
             # Where an output has the shape of its input, frameworks still keep both.
             size += sum(_count(each.shape[1:]) * _width(each.dtype) for each in outputs)
-            macs += _products(layer, node)
+            macs += products(layer, node)
     return size, macs
 
 
-def _products(layer: Any, node: Any) -> int:
+def products(layer: Any, node: Any) -> int:
     """Returns the multiply-accumulates of one call of a layer."""
     from keras import layers
 

@@ -26,7 +26,7 @@ LAYERS = [
     {"kerascnn.record", "kerascnn.metrics", "kerascnn.precision", "kerascnn.costs"},
     {"kerascnn.events", "kerascnn.checkpoint"},
     {"kerascnn.models", "kerascnn.datasets", "kerascnn.loggers", "kerascnn.exporters"},
-    {"kerascnn.trainers"},
+    {"kerascnn.trainers", "kerascnn.anatomy"},
     {"kerascnn.attempt"},
     {"kerascnn.training"},
     {"tuning.space", "tuning.measures", "tuning.rules", "tuning.standings"},
