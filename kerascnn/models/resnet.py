@@ -29,7 +29,7 @@ TABLE_1 = {
     152: ("bottleneck", (3, 8, 36, 3)),
 }
 STEMS = ("imagenet", "small")
-SHORTCUTS = ("identity", "projection")
+SHORTCUTS = ("identity", "projection", "none")
 
 # Preset -> hyperparameters.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -94,7 +94,8 @@ def build(
             stride 2 and a 3x3 max pooling of stride 2 (table 1).
         shortcut: Where a block changes the shape: "identity", every second pixel and zeros for
             the new channels (option A, section 4.2), or "projection", a 1x1 convolution (option
-            B, section 3.3).
+            B, section 3.3). "none": no shortcut anywhere, the paper's plain network of the same
+            depth (section 3.3).
         use_bias: Whether convolutions have a bias: not in the paper, where a normalization
             follows them (Ioffe & Szegedy 2015, section 3.2); they do in keras.applications.
         activation: "relu" (the paper), "elu" (Clevert et al. 2016), "gelu" (Hendrycks & Gimpel
@@ -177,7 +178,9 @@ BLOCKS: dict[str, Callable[..., Any]] = {"basic": _basic, "bottleneck": _bottlen
 
 
 def _shortcut(x: Any, name: str, filters: int, *, stride: int, shortcut: str, **alike: Any) -> Any:
-    """Returns `x` in the shape of the block's output."""
+    """Returns `x` in the shape of the block's output; None where there is to be no shortcut."""
+    if shortcut == "none":
+        return None
     extra = filters - x.shape[-1]
     if stride == 1 and not extra:
         return x
@@ -192,8 +195,9 @@ def _shortcut(x: Any, name: str, filters: int, *, stride: int, shortcut: str, **
 
 
 def _sum(x: Any, y: Any, name: str, activation: str) -> Any:
-    x = layers.Add(name=f"{name}_add")([x, y])
-    return layers.Activation(activation, name=f"{name}_act")(x)
+    if x is not None:
+        y = layers.Add(name=f"{name}_add")([x, y])
+    return layers.Activation(activation, name=f"{name}_act")(y)
 
 
 def _activated(x: Any, name: str, filters: int, **settings: Any) -> Any:

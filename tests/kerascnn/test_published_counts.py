@@ -202,6 +202,15 @@ def test_shortcuts_change_nothing_else() -> None:
     assert projected - zeros == (16 * 32 + 2 * 32) + (32 * 64 + 2 * 64)
 
 
+def test_the_plain_network_is_the_residual_one_without_its_shortcuts() -> None:
+    residual = resnet.build((32, 32, 3), 10, depth=20)
+    plain = resnet.build((32, 32, 3), 10, depth=20, shortcut="none")
+    assert trainable(plain) == trainable(residual)
+    weighted = [layer.name for layer in residual.layers if layer.weights]
+    assert [layer.name for layer in plain.layers if layer.weights] == weighted
+    assert not any(isinstance(layer, keras.layers.Add) for layer in plain.layers)
+
+
 def test_cnn_counts() -> None:
     # 16 (9 + 1), 32 (16 9 + 1), 64 (2 2 32 + 1), 10 (64 + 1).
     assert cnn.build((8, 8, 1), 10).count_params() == 160 + 4640 + 8256 + 650 == 13_706
