@@ -13,13 +13,23 @@ from scipy import special
 
 from kerascnn.record import RunRecord
 from kerascnn.spec import Value
-from tuning import bias_variance, comparison, decomposition_report, gathered, scores
+from tuning import (
+    bias_variance,
+    comparison,
+    decomposition_report,
+    examples,
+    gathered,
+    scores,
+    thumbnails,
+)
 from tuning.comparison import Board
 from tuning.crossed import Estimate
 from tuning.decomposition import crossings, shown, varied
+from tuning.examples import Answers
 from tuning.measures import Interval
 from tuning.pairs import Pair
 from tuning.study import Study
+from tuning.thumbnails import Thumbnails
 
 # Loss -> its name in words.
 LOSSES = {
@@ -100,6 +110,30 @@ class Findings(Protocol):
         Nothing for fewer than two runs, or without their logits.
         """
 
+    def answers(self, configs: Sequence[str]) -> Answers:
+        """Returns what the runs of some configurations answered, image by image.
+
+        Raises:
+            ValueError: If they have left no answers.
+        """
+
+    def thumbnails(self) -> Thumbnails:
+        """Returns the pictures that are kept of the hardest images.
+
+        Raises:
+            ValueError: If there are none.
+        """
+
+    def picture(self) -> bytes:
+        """Returns the PNG of `thumbnails`.
+
+        Raises:
+            ValueError: If there is none, or it is damaged.
+        """
+
+    def class_names(self) -> Sequence[str]:
+        """Returns the names of the classes; nothing where they are not known."""
+
 
 class StudyFindings:
     """What a study found.
@@ -124,6 +158,7 @@ class StudyFindings:
         self._under_way = under_way
         self.board: Board | None = None
         self.missing = ""
+        self._answers: dict[tuple[str, ...], Answers] = {}
         if study.spec.subsets:
             self.missing = (
                 f"{study.name} is a decomposition: its runs differ by more than their seeds. "
@@ -161,9 +196,12 @@ class StudyFindings:
         return decomposition_report.losses(self.study)
 
     @property
+    def _part(self) -> str:
+        return self.board.split if self.board else "validation"
+
+    @property
     def _phase(self) -> str:
-        part = self.board.split if self.board else "validation"
-        return gathered.phase_of(self.study, part)
+        return gathered.phase_of(self.study, self._part)
 
     def pairs(self, among: int) -> tuple[list[str], list[Pair]]:
         if self.study.imported is not None:
@@ -184,6 +222,28 @@ class StudyFindings:
             and record.status == "finished"
         ]
         return _of_seeds(self.study, records, self.board.split, loss)
+
+    def answers(self, configs: Sequence[str]) -> Answers:
+        asked = tuple(configs)
+        if asked not in self._answers:
+            part = self._part
+            runs = examples.voters(self.study, part, asked)
+            # Of one choice of configurations at a time: that of thousands of runs takes a while.
+            self._answers = {asked: examples.read(self.study, part, runs)}
+        return self._answers[asked]
+
+    def thumbnails(self) -> Thumbnails:
+        if self.board is None:
+            raise ValueError(self.missing)
+        return thumbnails.read(self.study.folder, self._part)
+
+    def picture(self) -> bytes:
+        return thumbnails.picture(self.study.folder, self._part, self.thumbnails())
+
+    def class_names(self) -> Sequence[str]:
+        data = self.study.about.get("data")
+        names = data.get("class_names") if isinstance(data, dict) else None
+        return [str(name) for name in names] if isinstance(names, list) else []
 
 
 def _course(config: str, record: RunRecord) -> Course:

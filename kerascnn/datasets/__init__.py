@@ -19,7 +19,10 @@ What is common to all is done once, by `load`: copies and groups found, parts dr
 taken, the images kept as one read-only memory map in the user's cache folder.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from kerascnn import registry
 
 if TYPE_CHECKING:
     from kerascnn.datasets._arrays import Dataset
@@ -60,3 +63,17 @@ def load(
         group_by=group_by,
         divide=divide,
     )
+
+
+def is_at_hand(dataset: str) -> bool:
+    """Returns whether `load` would download nothing, and run no code but this package's.
+
+    Args:
+        dataset: See `load`. Nothing is imported to look it up.
+    """
+    if dataset in registry.names(__name__):
+        from kerascnn.datasets import _keras
+
+        return dataset not in _keras.FILES or not _keras.missing(dataset)
+    path = Path(dataset)
+    return bool(dataset) and (path.is_dir() or (path.is_file() and path.suffix.lower() == ".npz"))

@@ -1,7 +1,9 @@
 """The two shapes data take: `Images` as an entry reads them, `Dataset` as a run uses them."""
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +51,7 @@ class Dataset:
             where images are float32 of another range than 0 to 255: training images set it.
         fingerprint: SHA-256 over pixels, labels and parts, in hexadecimal.
         notes: What the user should be told, a sentence each.
+        named: The file that holds `names`, which nobody who trains needs.
     """
 
     name: str
@@ -61,6 +64,12 @@ class Dataset:
     offset: float
     fingerprint: str
     notes: tuple[str, ...] = ()
+    named: Path | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The path of each image in the dataset, with `/`; empty if the images are not files."""
+        return () if self.named is None else read_names(self.named)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -138,6 +147,11 @@ class Dataset:
         if self.offset:
             scaled += np.float32(self.offset)
         return np.asarray(scaled, np.float32)
+
+
+def read_names(path: Path) -> tuple[str, ...]:
+    """Returns the names that a file of the cache holds."""
+    return tuple(json.loads(path.read_text(encoding="utf-8")))
 
 
 def _with_replacement(size: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:

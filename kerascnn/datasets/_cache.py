@@ -58,6 +58,7 @@ def load(
         offset=stored.meta["offset"],
         fingerprint=fingerprint,
         notes=(*stored.meta["notes"], *division.notes),
+        named=folder / _prepare.NAMES,
     )
 
 

@@ -20,7 +20,7 @@ from kerascnn import quiet
 from kerascnn.datasets._arrays import Images
 
 # Entry -> the files in Keras' cache (Keras 3.6 to 3.15). CIFAR's are the .tar.gz, renamed.
-_FILES = {
+FILES = {
     "mnist": ("mnist.npz",),
     "fashion_mnist": (
         "fashion-mnist/train-images-idx3-ubyte.gz",
@@ -42,7 +42,7 @@ def identity(name: str) -> str:
     Raises:
         OSError: If they are not there and cannot be downloaded.
     """
-    if _missing(name):
+    if missing(name):
         _run(name, None)
     found = (path.stat() for path in files(name) if path.exists())
     return " ".join(f"{status.st_size} {status.st_mtime_ns}" for status in found)
@@ -74,10 +74,11 @@ def files(name: str) -> tuple[Path, ...]:
     # What Keras does with a home that it cannot write to.
     if folder.exists() and not os.access(folder, os.W_OK):
         folder = Path("/tmp/.keras")
-    return tuple(folder / "datasets" / file for file in _FILES[name])
+    return tuple(folder / "datasets" / file for file in FILES[name])
 
 
-def _missing(name: str) -> list[Path]:
+def missing(name: str) -> list[Path]:
+    """Returns the files of a dataset that Keras would have to download."""
     return [path for path in files(name) if not path.exists()]
 
 
@@ -97,14 +98,14 @@ def _run(name: str, scratch: Path | None) -> None:
 
 
 def _failure(name: str, reason: str) -> OSError | ValueError:
-    missing = _missing(name)
-    where = ", ".join(str(path) for path in missing or files(name))
-    if not missing:
+    absent = missing(name)
+    where = ", ".join(str(path) for path in absent or files(name))
+    if not absent:
         return ValueError(
             f"{name} cannot be read from {where}: {reason}. A damaged file must be deleted, to be "
             "downloaded again. The path of an .npz file works as a data set too."
         )
-    its = "Its file goes" if len(missing) == 1 else "Its files go"
+    its = "Its file goes" if len(absent) == 1 else "Its files go"
     return OSError(
         f"The data set {name} is not there and could not be downloaded ({reason}). "
         f"{its} to {where}. The path of an .npz file works as a data set too."

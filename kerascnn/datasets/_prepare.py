@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from kerascnn.datasets import _labels, _pixels
-from kerascnn.datasets._arrays import Images
+from kerascnn.datasets._arrays import Images, read_names
 
 # The largest class may be this many times the smallest before it is worth a sentence.
 _UNBALANCED = 1.5
+NAMES = "names.json"
 # Most of 0 to 255 unused: probably 17 grey levels, or 0 and 1, stored as whole numbers.
 _DARK = 32
 
@@ -76,7 +77,7 @@ def write(data: Images, folder: Path, *, image_size: int, what: str) -> None:
         _save(folder / "is_test.npy", data.is_test)
     if not _is_map_of(images, folder / "images.npy"):
         _save(folder / "images.npy", images)
-    (folder / "names.json").write_text(json.dumps(data.names), encoding="utf-8")
+    (folder / NAMES).write_text(json.dumps(data.names), encoding="utf-8")
     (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
 
 
@@ -90,7 +91,7 @@ def open_folder(folder: Path) -> Stored | None:
             labels=np.load(folder / "labels.npy"),
             copies=np.load(folder / "copies.npy"),
             is_test=np.load(test) if test.exists() else None,
-            names=tuple(json.loads((folder / "names.json").read_text(encoding="utf-8"))),
+            names=read_names(folder / NAMES),
         )
     except (FileNotFoundError, ValueError, EOFError):
         return None

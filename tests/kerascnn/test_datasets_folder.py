@@ -31,6 +31,13 @@ def test_a_folder_is_read_in_the_order_of_names(root: Path) -> None:
     np.testing.assert_array_equal(data.images[9], np.asarray(Image.open(root / "dog" / "1.png")))
     assert data.notes == ("Images are 6 x 6 pixels.",)
     assert (data.scale, data.offset) == (1 / 255, 0)
+    for each in (data, datasets.load(str(root))):  # From the cache, too.
+        assert [each.names[index] for index in (0, 9)] == ["cat/0.png", "dog/1.png"]
+        assert len(each.names) == 16
+
+
+def test_images_that_are_no_files_have_no_names() -> None:
+    assert datasets.load("digits").names == ()
 
 
 def test_what_is_passed_over(root: Path) -> None:

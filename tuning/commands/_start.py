@@ -45,6 +45,14 @@ def mend(study: Study) -> None:
         click.echo(told or f"Nothing in {study.log.path} is damaged.", err=True)
 
 
+def illustrate(study: Study) -> None:
+    """Writes the thumbnails of a study that has run, and says in a line if it cannot."""
+    from tuning import thumbnails  # SciPy: a search starts its workers before.
+
+    if told := thumbnails.refresh(study):
+        click.echo(told, err=True)
+
+
 @contextlib.contextmanager
 def explaining_a_stop(study: Study) -> Iterator[None]:
     """Says on Ctrl-C, or when the disk is full, what is kept and how to go on."""

@@ -47,6 +47,10 @@ def command(name: str | None, host: str, port: int) -> None:
     shown = study.find(name)
     if name is None:
         click.echo(f"Study: {shown.folder}")
+    from tuning import thumbnails  # SciPy.
+
+    if told := thumbnails.refresh(shown, foreign=True):
+        click.echo(told)
     address = serve(shown, host, port)
     if urllib.parse.urlsplit(address).port != port:
         click.echo(f"Port {port} is taken; this is the next free one.")

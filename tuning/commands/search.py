@@ -132,6 +132,7 @@ def command(
     if reasons := done.infeasible:
         count = "1 point is" if len(reasons) == 1 else f"{len(reasons)} points are"
         click.echo(f"{count} infeasible and not counted. The last: {reasons[-1]}", err=True)
+    _start.illustrate(study)
     _limits.present(study, limits, done.unfinished, as_json=as_json)
 
 

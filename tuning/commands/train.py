@@ -71,4 +71,5 @@ def command(
             limits=limits,
             watch=watch,
         )
+    _start.illustrate(study)
     _limits.present(study, limits, done.unfinished, as_json=as_json)

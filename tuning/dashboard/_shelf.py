@@ -144,7 +144,7 @@ def _name(logdir: Path, folder: Path) -> str:
 
 
 def _written(folder: Path) -> float:
-    files = (folder / "log.jsonl", folder / "study.json")
+    files = (folder / "log.jsonl", folder / "study.json", *folder.glob("examples-*.json"))
     return max((file.stat().st_mtime for file in files if file.exists()), default=0.0)
 
 

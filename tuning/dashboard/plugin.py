@@ -1,6 +1,6 @@
 """The plug-in as TensorBoard sees it: what the tab is called, and its routes.
 
-Its routes answer GET with JSON, and take names of studies that were found beneath the log
+Its routes answer GET with JSON or a PNG, and take names of studies that were found beneath the log
 directory, never paths. TensorBoard imports this at every start, so that nothing heavy is imported
 before the tab is opened.
 """
@@ -53,6 +53,7 @@ class ComparePlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
             "/version": self._answering(lambda args: self._shelf.version(args["study"])),
             "/findings": self._answering(lambda args: self._shelf.overview(*_asked(args))),
             "/figure": self._answering(self._figure),
+            "/thumbnails": self._answering(self._thumbnails),
         }
 
     @functools.cached_property
@@ -78,15 +79,25 @@ class ComparePlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
         used = {n: chosen.get(n, values[0]) for n, values in options.items()}
         return {**made, "options": options, "chosen": used}
 
+    def _thumbnails(self, args: dict[str, str]) -> bytes:
+        _, found = self._shelf.findings(*_asked(args))
+        return found.picture()
+
     def _answering(self, answer: Callable[[dict[str, str]], Any]) -> Callable[..., Any]:
-        """Returns the application that answers with JSON, and says in JSON what is wrong."""
+        """Returns the application that answers with JSON, or bytes that are a PNG.
+
+        What is wrong it says in JSON.
+        """
 
         @wrappers.Request.application
         def serve(request: Any) -> Any:
             if request.method not in ("GET", "HEAD"):
                 return _json(request, {"error": "Only GET is answered."}, 405)
             try:
-                return _json(request, answer(request.args.to_dict()), 200)
+                value = answer(request.args.to_dict())
+                if isinstance(value, bytes):  # Its address changes with it.
+                    return http_util.Respond(request, value, "image/png", expires=_DAY)
+                return _json(request, value, 200)
             except KeyError as error:
                 return _json(request, {"error": f"There is no {error.args[0]!r}."}, 404)
             except (ValueError, OSError) as error:

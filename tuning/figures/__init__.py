@@ -35,15 +35,21 @@ class Figure:
         data: Traces.
         layout: The layout.
         note: What must be known to read it; one to three sentences.
+        tiles: Images to show beneath it, in their order: index, label, right, runs, wrong ("" if
+            none is), name, and tile: the place in the sprite, row by row.
+        sprite: The picture that holds them: part, picture, columns, rows, height and width of
+            one; empty where there are no tiles.
     """
 
     data: list[dict[str, Any]]
     layout: dict[str, Any]
     note: str
+    tiles: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    sprite: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the fields as JSON values."""
-        return {"data": self.data, "layout": self.layout, "note": self.note}
+        return dict(vars(self))
 
 
 def names() -> list[str]:

@@ -92,6 +92,7 @@ function build() {
   at.question = make('h2', {});
   at.options = make('div', {class: 'options'});
   at.figure = make('div', {class: 'figure', id: 'figure'});
+  at.tiles = make('ul', {class: 'tiles', 'aria-label': 'Images', onkeydown: turnTile});
   at.note = make('p', {class: 'note'});
   at.remarks = make('div', {class: 'remarks'});
   document.body.append(
@@ -99,7 +100,7 @@ function build() {
     at.tabs,
     at.main = make('main', {},
       make('aside', {'aria-label': 'Configurations'}, at.filter, at.clear, at.list),
-      make('section', {role: 'tabpanel', id: 'panel'}, at.question, at.options, at.figure, at.note, at.remarks)));
+      make('section', {role: 'tabpanel', id: 'panel'}, at.question, at.options, at.figure, at.note, at.tiles, at.remarks)));
 }
 
 function followTheme() {
@@ -289,6 +290,7 @@ function draw(figure, library) {
   at.options.replaceChildren(...Object.entries(figure.options).filter(([, values]) => values.length > 1)
     .map(([name, values]) => chooser(name, values, figure.chosen[name], (value) => { state.options[name] = value; writeAddress(); show(); })));
   at.note.textContent = figure.nothing ? '' : figure.note;
+  at.tiles.replaceChildren(...tiles(figure));
   if (figure.nothing) {
     library.purge(at.figure);
     at.figure.replaceChildren(make('p', {class: 'nothing'}, figure.nothing));
@@ -313,6 +315,38 @@ function draw(figure, library) {
   });
   at.figure.setAttribute('aria-label', `${at.question.textContent} ${figure.note}`);
   at.figure.setAttribute('role', 'img');
+}
+
+// --- the images ----------------------------------------------------------------------------
+
+function tiles({tiles: shown = [], sprite}) {
+  if (!shown.length) return [];
+  const wanted = window.innerWidth > 2400 ? 96 : 64;
+  const scale = Math.max(1, Math.round(wanted / Math.max(sprite.width, sprite.height)));
+  const [width, height] = [sprite.width * scale, sprite.height * scale];
+  const source = `thumbnails?${new URLSearchParams({...asked(), picture: sprite.picture})}`;
+  const size = `width: ${width}px; height: ${height}px; background-image: url("${source}");`
+    + ` background-size: ${sprite.columns * width}px ${sprite.rows * height}px`;
+  return shown.map((each, place) => {
+    const [x, y] = [each.tile % sprite.columns, Math.floor(each.tile / sprite.columns)];
+    const told = `${each.right} of ${each.runs} right${each.wrong && `, mostly ${each.wrong}`}`;
+    return make('li', {title: each.name, tabindex: place ? -1 : 0, 'data-image': each.index},
+      make('span', {class: 'image', role: 'img', 'aria-label': each.name,
+        style: `${size}; background-position: ${-x * width}px ${-y * height}px`}),
+      make('strong', {}, each.label), make('span', {}, told));
+  });
+}
+
+function turnTile(event) {
+  const step = {ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity}[event.key];
+  if (!step) return;
+  event.preventDefault();
+  const all = [...at.tiles.children];
+  const old = all.findIndex((tile) => tile.tabIndex === 0);
+  const next = all[Math.max(0, Math.min(old + step, all.length - 1))];
+  all[old].tabIndex = -1;
+  next.tabIndex = 0;
+  next.focus();
 }
 
 // --- the leaderboard -----------------------------------------------------------------------
@@ -361,6 +395,7 @@ function leaderboard() {
   page.turn = (page.turn || 0) + 1;
   at.question.textContent = 'Which configuration is best, and by more than its own noise?';
   at.options.replaceChildren();
+  at.tiles.replaceChildren();
   window.Plotly?.purge(at.figure);
   at.figure.removeAttribute('role');
   const {board} = page.found;
