@@ -159,16 +159,14 @@ def read(study: Study, part: str, runs: Voters) -> Answers:
     votes, groups, left_out, classes = [], [], [], 0
     for config, records in runs.items():
         for file in scores.logits_files([(study.folder, r.spec) for r in records], part):
-            if wrong := scores.problems(labels, [file]):
-                left_out += wrong
+            try:
+                answered, known = scores.votes(labels, file)
+            except ValueError as error:
+                left_out.append(str(error))
                 continue
-            answered = []
-            for _, logits in scores.blocks(len(labels), [file]):
-                classes = max(classes, logits.shape[2])
-                answered.append(logits[0].argmax(axis=1))
-            # A run of a thousand, on many images: as few bytes a vote as there can be.
-            votes.append(np.concatenate(answered).astype(np.min_scalar_type(classes)))
+            votes.append(answered)
             groups.append(config)
+            classes = max(classes, known)
     if not votes:
         why = f": {left_out[0]}" if left_out else ""
         raise ValueError(f"No run has left its answers on {part}{why}.")

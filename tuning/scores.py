@@ -75,14 +75,37 @@ def problems(labels: npt.NDArray[np.integer[Any]], files: Sequence[Path]) -> lis
     wrong = []
     for file in files:
         try:
-            shape = _open(file).shape
-            if len(shape) != 2 or shape[0] != len(labels) or shape[1] <= labels.max():
-                raise ValueError(f"its shape is {shape}, there are {len(labels)} labels")
-        except FileNotFoundError:
-            wrong.append(f"{_run_of(file)}: {file} is missing")
-        except (OSError, ValueError) as error:
-            wrong.append(f"{_run_of(file)}: {file} is damaged: {error}")
+            _checked(labels, file)
+        except ValueError as error:
+            wrong.append(str(error))
     return wrong
+
+
+def votes(
+    labels: npt.NDArray[np.integer[Any]], file: Path
+) -> tuple[npt.NDArray[np.integer[Any]], int]:
+    """Returns (the class that a run gave each image, how many classes there are).
+
+    Raises:
+        ValueError: If the file does not hold the logits of these labels: the phrase of `problems`.
+    """
+    logits = _checked(labels, file)
+    classes = logits.shape[1]
+    # Of a thousand runs on many images: as few bytes a vote as there can be.
+    return logits.argmax(axis=1).astype(np.min_scalar_type(classes)), classes
+
+
+def _checked(labels: npt.NDArray[np.integer[Any]], file: Path) -> npt.NDArray[Any]:
+    try:
+        logits = _open(file)
+        shape = logits.shape
+        if len(shape) != 2 or shape[0] != len(labels) or shape[1] <= labels.max():
+            raise ValueError(f"its shape is {shape}, there are {len(labels)} labels")
+    except FileNotFoundError:
+        raise ValueError(f"{_run_of(file)}: {file} is missing") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{_run_of(file)}: {file} is damaged: {error}") from None
+    return logits
 
 
 def _run_of(file: Path) -> str:
