@@ -57,8 +57,12 @@ class Answers:
         return order[self.disagreement[order] > 0]
 
     def often_wrong(self) -> npt.NDArray[np.int64]:
-        """Returns the images on which any run was wrong, most of them first, else by place."""
-        order = np.argsort(self.share, kind="stable")
+        """Returns the images on which any run was wrong, most of them first.
+
+        Of equals those come first on whose wrong answer runs agree, as on a wrong label; else they
+        go by place.
+        """
+        order = np.lexsort((self.disagreement, self.share))
         return order[self.right[order] < self.runs]
 
 

@@ -83,13 +83,20 @@ def test_with_as_many_runs_each_it_is_kohavi_and_wolperts_variance() -> None:
 
 def test_ties_go_by_place_whichever_classes_are_tied() -> None:
     rng = np.random.default_rng(1)
-    # The same split of votes, 3 : 2 : 1, over other classes and other runs, image by image.
-    given = np.stack([rng.permutation(4)[rng.permutation([0, 0, 0, 1, 1, 2])] for _ in range(200)])
-    found = examples.of_votes(given.T, list("aabbcc"), np.zeros(200, int), 4)
+    # The same split of votes, 3 : 2 : 1 : 1, over other classes and other runs, image by image.
+    split = [0, 0, 0, 1, 1, 2, 3]
+    given = np.stack([rng.permutation(9)[rng.permutation(split)] for _ in range(200)])
+    found = examples.of_votes(given.T, list("abcdefg"), np.full(200, 9), 10)
     assert len(set(found.disagreement)) == 1
     assert found.contested().tolist() == list(range(200))
-    by_share = [found.share[place] for place in found.often_wrong()]
-    assert by_share == sorted(by_share)
+    assert found.often_wrong().tolist() == list(range(200))
+
+
+def test_of_those_as_often_wrong_a_common_wrong_answer_comes_first() -> None:
+    given = votes("0112210", "0212220", "0312221", "0412221")
+    found = examples.of_votes(given, list("abcd"), np.array([0, 0, 0, 0, 0, 0, 0]), 5)
+    assert found.right.tolist() == [4, 0, 0, 0, 0, 0, 2]
+    assert found.often_wrong().tolist() == [2, 3, 4, 5, 1, 6]
 
 
 def test_one_run_disagrees_with_none() -> None:
