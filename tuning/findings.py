@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 import numpy as np
 from scipy import special
 
+from kerascnn import metrics
 from kerascnn.record import RunRecord
 from kerascnn.spec import Value
 from tuning import (
@@ -224,6 +225,8 @@ class StudyFindings:
         return _of_seeds(self.study, records, self.board.split, loss)
 
     def answers(self, configs: Sequence[str]) -> Answers:
+        if self.study.imported is not None:
+            raise ValueError("Another tool's trials leave no answers, image by image.")
         asked = tuple(configs)
         if asked not in self._answers:
             part = self._part
@@ -235,6 +238,9 @@ class StudyFindings:
     def thumbnails(self) -> Thumbnails:
         if self.board is None:
             raise ValueError(self.missing)
+        part, _ = metrics.split_name(self.study.spec.objective)
+        if self._part != part:
+            raise ValueError(f"they are kept of {part} alone")
         return thumbnails.read(self.study.folder, self._part)
 
     def picture(self) -> bytes:

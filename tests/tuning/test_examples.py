@@ -445,6 +445,29 @@ def test_tiles_are_those_that_the_shown_runs_disagree_on(
     assert "2 runs of 1 configuration that you selected" in only.note
 
 
+def test_of_another_part_there_are_no_thumbnails(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write(study, _data(_noise(4, 4, 1)), monkeypatch)
+    with study.log:
+        spec = dataclasses.replace(boards.record(8, 0, 0.5).spec, phase="final")
+        study.log.append_record(record.RunRecord(spec=spec, metrics={"test_accuracy": 0.5}))
+    folder = attempt.run_dir(study.folder, spec)
+    folder.mkdir()
+    np.save(folder / "logits-test.npy", np.eye(2, dtype=np.float32)[boards.LABELS])
+    save_labels(study.folder, "test", boards.LABELS)
+    figure = figures.make("examples", StudyFindings(study, split="test"))
+    assert figure.tiles == []
+    assert figure.note.endswith("No thumbnails, as they are kept of validation alone.")
+
+
+def test_an_imported_study_says_why_there_is_nothing(study: Study) -> None:
+    study.about["imported"] = {"format": "another tool's"}
+    with pytest.raises(NothingToShow, match="Another tool's trials leave no answers"):
+        figures.make("examples", StudyFindings(study))
+    assert thumbnails.refresh(study) == ""
+
+
 def test_bars_count_images(study: Study) -> None:
     data = figures.make("examples", StudyFindings(study)).data
     named = {trace["name"]: trace["text"] for trace in data if "name" in trace}

@@ -198,7 +198,7 @@ def _tiles(
     try:
         known = found.thumbnails()
     except ValueError as error:
-        return [], {}, f" No thumbnails, as {error}: `dashboard` writes it where the data are."
+        return [], {}, f" No thumbnails, as {error}."
     tile = {each.index: place for place, each in enumerate(known.images)}
     kept = [int(index) for index in order if int(index) in tile][:COUNT]
     if not kept:
