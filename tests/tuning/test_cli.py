@@ -207,6 +207,7 @@ def test_search_prints_one_json_value(main: Main) -> None:
         "sd_interval",
         "sd_floor",
         "parameters",
+        "multiply_accumulates",
         "seconds",
         "in_best_set",
     }
