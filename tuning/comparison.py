@@ -128,9 +128,9 @@ def compare(
         study=", ".join(dict.fromkeys(each.name for each in studies)),
         metric=name,
         split=part,
-        rows=tuple(_with_best_set(complete, question)),
+        rows=tuple(with_best_set(complete, question)),
         pairs=tuple(found),
-        undecided=_undecided(standing, board[0], leading),
+        undecided=undecided(standing, board[0], leading),
         question=question,
         failures=failures,
         descriptive=any(_is_descriptive(each, part) for each in studies),
@@ -242,13 +242,14 @@ def _meant(board: Sequence[Row], beginning: str) -> str:
     return found[0].config_id
 
 
-def _undecided(standing: Sequence[str], leader: Row, leading: Sequence[Pair]) -> int | None:
+def undecided(standing: Sequence[str], leader: Row, leading: Sequence[Pair]) -> int | None:
+    """Returns `Board.undecided` of the ids that are ranked, the leader's row, and its pairs."""
     if not standing or leader.n < 2:
         return None
     return sum(pair.verdict == "undecided" for pair in leading)
 
 
-def _with_best_set(board: Sequence[Row], question: Question) -> list[Row]:
+def with_best_set(board: Sequence[Row], question: Question) -> list[Row]:
     """Returns the rows, with the best-set marked where all that are ranked have enough seeds."""
     standing = [row for row in board if row.is_ranked]
     if not standing or any(row.n < BEST_SET_SEEDS for row in standing):

@@ -22,6 +22,7 @@ from tuning import (
     gathered,
     scores,
     thumbnails,
+    wording,
 )
 from tuning.comparison import Board
 from tuning.crossed import Estimate
@@ -51,6 +52,7 @@ class Course:
         history: One value per epoch by name ("accuracy/validation"); None where it was not finite.
         seconds: Wall time so far.
         reason: Why it failed; else "".
+        steps: Curve -> where its values stand; one that is not there stands at epochs 1, 2, 3, ...
     """
 
     config_id: str
@@ -59,6 +61,7 @@ class Course:
     history: Mapping[str, Sequence[float | None]]
     seconds: float
     reason: str = ""
+    steps: Mapping[str, Sequence[float]] = dataclasses.field(default_factory=dict)
 
     @property
     def epochs(self) -> int:
@@ -93,6 +96,26 @@ class Findings(Protocol):
     @property
     def missing(self) -> str:
         """Why there is no leaderboard; else ""."""
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """Configuration -> what it is called, any text; one that is not there goes by its id."""
+
+    @property
+    def remarks(self) -> list[str]:
+        """What the leaderboard does and does not tell, a line each."""
+
+    @property
+    def lacks(self) -> Mapping[str, str]:
+        """Figure -> why there can be nothing to show in it."""
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics that can be asked for."""
+
+    @property
+    def splits(self) -> list[str]:
+        """The parts that any run was scored on."""
 
     @property
     def settings(self) -> Mapping[str, Mapping[str, Value]]:
@@ -157,6 +180,9 @@ class StudyFindings:
         self.title = study.name
         self._asked = metric, split
         self._under_way = under_way
+        self.names: Mapping[str, str] = {}
+        self.lacks: Mapping[str, str] = {}
+        self.metrics = list(metrics.DIRECTIONS)
         self.board: Board | None = None
         self.missing = ""
         self._answers: dict[tuple[str, ...], Answers] = {}
@@ -170,6 +196,16 @@ class StudyFindings:
             self.board = comparison.compare(study, metric, split)
         except ValueError as error:
             self.missing = str(error)
+
+    @property
+    def remarks(self) -> list[str]:
+        return [] if self.board is None else wording.remarks(self.board)
+
+    @property
+    def splits(self) -> list[str]:
+        scored = {name for record in self.study.records() for name in record.metrics}
+        prefixes = metrics.PREFIXES.items()
+        return [part for prefix, part in prefixes if any(n.startswith(prefix) for n in scored)]
 
     @functools.cached_property
     def settings(self) -> Mapping[str, Mapping[str, Value]]:

@@ -1,4 +1,4 @@
-"""Every figure: on a study with seeds, without, and of a stranger who names things as markup."""
+"""Every figure: on a study with seeds, without, on the logs of others, and on very little."""
 
 import json
 from pathlib import Path
@@ -7,25 +7,43 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests import boards
-from tuning import figures
+from tests import boards, logs
+from tuning import figures, logged
+from tuning.event_logs import LogFindings
 from tuning.figures import NothingToShow
-from tuning.findings import StudyFindings
-from tuning.study import Study
+from tuning.findings import Findings, StudyFindings
+from tuning.logged import Reader
 
 NAMES = figures.names()
 RIGHT = {8: 0.5, 16: 0.7, 32: 0.9}
 
 
-@pytest.fixture
-def study(tmp_path: Path) -> Study:
+def _study(folder: Path, right: dict[int, Any]) -> StudyFindings:
+    return StudyFindings(boards.scored(folder, right))
+
+
+def _logs(folder: Path, right: dict[int, Any]) -> LogFindings:
+    for filters, runs in right.items():
+        for i, row in enumerate(runs):
+            logs.write(
+                folder / f"f{filters}-seed{i}",
+                {"val/acc": [0.1, float(row.mean())], "val/loss": [3.0, 1.5, 1 - row.mean()]},
+                hparams=("", {"filters": filters}),
+            )
+    reader = Reader(logs.provider(folder))
+    return LogFindings("logs", reader, logged.pattern_of(r"seed\d$"), now=logs.LATER)
+
+
+@pytest.fixture(params=[_study, _logs])
+def found(request: pytest.FixtureRequest, tmp_path: Path) -> Findings:
     """Three configurations of three runs, better and better."""
     draw = np.random.default_rng(0)
     right = {filters: draw.random((3, 20)) < share for filters, share in RIGHT.items()}
-    return boards.scored(tmp_path / "study", right)
+    made: Findings = request.param(tmp_path / "runs", right)
+    return made
 
 
-def _made(name: str, found: StudyFindings, *selected: str, **chosen: str) -> dict[str, Any]:
+def _made(name: str, found: Findings, *selected: str, **chosen: str) -> dict[str, Any]:
     try:
         return figures.make(name, found, selected, **chosen).to_json()
     except NothingToShow:
@@ -53,9 +71,8 @@ def test_it_says_what_it_answers(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_plotly_takes_it_with_every_option(name: str, study: Study) -> None:
+def test_plotly_takes_it_with_every_option(name: str, found: Findings) -> None:
     graph_objects = pytest.importorskip("plotly.graph_objects")
-    found = StudyFindings(study)
     first = next(iter(found.settings))
     for option, values in {"": ("",), **figures.options(name, found)}.items():
         for value in values:
@@ -65,14 +82,12 @@ def test_plotly_takes_it_with_every_option(name: str, study: Study) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_click_selects_configurations_and_nothing_else(name: str, study: Study) -> None:
-    found = StudyFindings(study)
+def test_a_click_selects_configurations_and_nothing_else(name: str, found: Findings) -> None:
     assert _ids(_made(name, found)) <= set(found.settings)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_selected_stand_out(name: str, study: Study) -> None:
-    found = StudyFindings(study)
+def test_the_selected_stand_out(name: str, found: Findings) -> None:
     plain = _made(name, found)
     if plain and _ids(plain):
         assert _made(name, found, list(found.settings)[-1]) != plain
@@ -86,14 +101,22 @@ def test_it_copes_with_little(name: str, runs: list[Any], tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_unknown_options_are_refused(name: str, study: Study) -> None:
+@pytest.mark.parametrize("curves", [{}, {"acc": [0.5]}, {"acc": [float("nan")]}, {"lr": [1, 1]}])
+def test_it_copes_with_little_in_logs(name: str, curves: dict[str, Any], tmp_path: Path) -> None:
+    logs.write(tmp_path / "a", curves)
+    for now in (None, logs.LATER):
+        _made(name, LogFindings("logs", Reader(logs.provider(tmp_path)), now=now))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_unknown_options_are_refused(name: str, found: Findings) -> None:
     with pytest.raises(ValueError, match="No 'sideways' in options of"):
-        figures.make(name, StudyFindings(study), sideways="yes")
-    for option in figures.options(name, StudyFindings(study)):
+        figures.make(name, found, sideways="yes")
+    for option in figures.options(name, found):
         with pytest.raises(ValueError, match="No 'none_such' in"):
-            figures.make(name, StudyFindings(study), **{option: "none_such"})
+            figures.make(name, found, **{option: "none_such"})
 
 
-def test_an_unknown_figure_is_refused(study: Study) -> None:
+def test_an_unknown_figure_is_refused(found: Findings) -> None:
     with pytest.raises(ValueError, match="Did you mean 'forest'"):
-        figures.make("florest", StudyFindings(study))
+        figures.make("florest", found)

@@ -79,8 +79,9 @@ def _listed(records: list[RunRecord], seeds: int) -> list[str]:
 
 def test_a_small_study_needs_no_filter(tmp_path: Path) -> None:
     lines = dashboard.directions(_study(tmp_path / "s", 8, 3), ADDRESS)
-    assert lines[0] == f"TensorBoard: {ADDRESS}#timeseries"
-    assert lines[1] == f"Mean and band over the seeds: {ADDRESS}#custom_scalars"
+    assert lines[0] == f"Compare: {ADDRESS}#compare"
+    assert lines[1] == f"TensorBoard: {ADDRESS}#timeseries"
+    assert lines[2] == f"Mean and band over the seeds: {ADDRESS}#custom_scalars"
     assert not any("leading" in line or "No run" in line for line in lines)
 
 
@@ -124,7 +125,7 @@ def test_the_filter_looks_ahead_to_what_a_running_search_will_add() -> None:
 
 def test_a_large_study_says_what_each_page_shows(tmp_path: Path) -> None:
     lines = dashboard.directions(_study(tmp_path / "s", 12, 3, trials=200), ADDRESS)
-    fragment = urllib.parse.urlsplit(lines[1].partition(": ")[2]).fragment
+    fragment = urllib.parse.urlsplit(lines[2].partition(": ")[2]).fragment
     page, _, chosen = fragment.partition("&regexInput=")
     assert page == "custom_scalars"
     assert "&" not in chosen

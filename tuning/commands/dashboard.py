@@ -1,4 +1,4 @@
-"""`dashboard`: one study in TensorBoard, on this machine."""
+"""`dashboard`: a study, or a folder of any runs, in TensorBoard, on this machine."""
 
 import contextlib
 import errno
@@ -10,13 +10,14 @@ import threading
 import types
 import urllib.parse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from kerascnn import metrics
 from kerascnn.record import RunRecord
-from tuning import study
+from tuning import logged, study
 from tuning.search_spec import SearchSpec
 from tuning.study import Study
 
@@ -39,19 +40,32 @@ _PORTS = 100
     show_default=True,
     help="Port to listen on; if it is taken, the next free one.",
 )
-def command(name: str | None, host: str, port: int) -> None:
+@click.option(
+    "--group",
+    metavar="PATTERN",
+    default="",
+    help="Regular expression for what tells the runs of a configuration apart in their names, such "
+    "as 'seed\\d+$'; of runs that lie in no study. Without it they go by their groups in HParams.",
+)
+def command(name: str | None, host: str, port: int, group: str) -> None:
     """Show a study in TensorBoard: the one last written, unless STUDY names another.
 
-    It follows a search that is still running. Ctrl-C stops it.
+    STUDY may also be a folder of studies, or of anyone's runs. It follows what is still running.
+    Ctrl-C stops it.
     """
-    shown = study.find(name)
-    if name is None:
+    shown = _shown(name)
+    if group:
+        logged.pattern_of(group)
+        if isinstance(shown, Study):
+            raise ValueError(f"--group is for runs of others: {shown.folder} is a study, grouped.")
+    if name is None and isinstance(shown, Study):
         click.echo(f"Study: {shown.folder}")
-    from tuning import thumbnails  # SciPy.
+    if isinstance(shown, Study):
+        from tuning import thumbnails  # SciPy.
 
-    if told := thumbnails.refresh(shown, foreign=True):
-        click.echo(told)
-    address = serve(shown, host, port)
+        if told := thumbnails.refresh(shown, foreign=True):
+            click.echo(told)
+    address = serve(shown, host, port, group)
     if urllib.parse.urlsplit(address).port != port:
         click.echo(f"Port {port} is taken; this is the next free one.")
     click.echo("\n".join(directions(shown, address)))
@@ -62,29 +76,44 @@ def command(name: str | None, host: str, port: int) -> None:
     click.echo("\nStopped.")
 
 
-def serve(shown: Study, host: str, port: int) -> str:
-    """Starts TensorBoard on the study's folder in a thread and returns its address.
+def _shown(name: str | None) -> Study | Path:
+    """Returns the study that is meant, or the folder that is none."""
+    if name is not None and Path(name).is_dir():
+        known = (study.RUNS / name, Path(name))
+        if not any((folder / "study.json").exists() for folder in known):
+            return Path(name)
+    return study.find(name)
+
+
+def serve(shown: Study | Path, host: str, port: int, group: str = "") -> str:
+    """Starts TensorBoard on a folder in a thread and returns its address.
 
     Args:
-        shown: The study.
+        shown: The study, or any folder.
         host: Address to listen on.
         port: The first port to try.
+        group: Regular expression for what tells the runs of a configuration apart that lie in no
+            study; "" for none.
 
     Raises:
-        ValueError: If `host` is no address of this machine, or no port is free.
+        ValueError: If `host` is no address of this machine, no port is free, or `group` is no
+            regular expression.
     """
     # TensorBoard then reads event files by its own means instead of loading TensorFlow.
     sys.modules["tensorboard.compat.notf"] = types.ModuleType("tensorboard.compat.notf")
     from absl import logging
     from tensorboard import default, program
 
-    from tuning.dashboard.plugin import ComparePlugin
+    from tuning.dashboard.plugin import CompareLoader
 
     logging.set_verbosity(logging.ERROR)
     # Ours is there also where the package is not installed, and only once where it is.
-    plugins = [each for each in default.get_plugins() if each is not ComparePlugin]
-    board = program.TensorBoard(plugins=[*plugins, ComparePlugin], server_class=_listen)
-    board.configure(logdir=str(shown.folder), host=host, port=port, reload_interval=5)
+    plugins = [each for each in default.get_plugins() if each is not CompareLoader]
+    board = program.TensorBoard(plugins=[*plugins, CompareLoader], server_class=_listen)
+    folder = shown.folder if isinstance(shown, Study) else shown
+    board.configure(
+        logdir=str(folder), host=host, port=port, reload_interval=5, compare_group=group
+    )
     # It announces its faster reader at length on every start.
     with contextlib.redirect_stderr(io.StringIO()):
         address: str = board.launch()
@@ -122,16 +151,20 @@ def _is_free(host: str, port: int) -> bool:
     return True
 
 
-def directions(shown: Study, address: str) -> list[str]:
+def directions(shown: Study | Path, address: str) -> list[str]:
     """Returns what to print: the addresses at which every page shows data with nothing to tick.
 
     Args:
-        shown: The study.
+        shown: The study, or any folder.
         address: Of the server, with a slash at its end.
     """
+    compare = f"Compare: {_page(address, 'compare', '')}"
+    if not isinstance(shown, Study):
+        others = f"TensorBoard: {_page(address, 'timeseries', '')}"
+        return [compare, others, "Ctrl-C stops it."]
     records = shown.records()
     chosen, leading = run_filter(shown.spec, records)
-    lines = [f"TensorBoard: {_page(address, 'timeseries', chosen)}"]
+    lines = [compare, f"TensorBoard: {_page(address, 'timeseries', chosen)}"]
     if shown.imported is None:  # Another tool's trials have no curves.
         lines.append(f"Mean and band over the seeds: {_page(address, 'custom_scalars', chosen)}")
     if not records:

@@ -1,16 +1,16 @@
-"""What the tab shows of each study, kept until the study's log has grown."""
+"""What the tab shows of each study and of other runs, kept until there is more."""
 
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kerascnn import metrics
 from tuning import figures, wording
-from tuning.dashboard import _under_way
-from tuning.findings import StudyFindings
+from tuning.dashboard import _others, _under_way
+from tuning.findings import Findings, StudyFindings
 from tuning.study import Study
 
 # How deep beneath the log directory a study may lie.
@@ -28,15 +28,19 @@ class Shelf:
 
     Args:
         logdir: The log directory.
-        provider: TensorBoard's data provider, for runs that have not ended.
+        provider: TensorBoard's data provider, for runs that have not ended, or lie in no study.
+        pattern: What tells the runs of a configuration apart that lie in no study.
     """
 
-    def __init__(self, logdir: Path, provider: Any) -> None:
+    def __init__(
+        self, logdir: Path, provider: Any, pattern: "re.Pattern[str] | None" = None
+    ) -> None:
         self._logdir = logdir
         self._provider = provider
+        self._others = _others.Others(logdir, provider, pattern)
         self._lock = threading.RLock()
         self._found: tuple[float, dict[str, Path]] = (0.0, {})
-        self._kept: dict[tuple[str | None, ...], tuple[str, float, float, StudyFindings]] = {}
+        self._kept: dict[tuple[str | None, ...], tuple[str, float, float, Findings]] = {}
 
     def names(self) -> dict[str, Path]:
         """Returns name -> folder of the studies, the one last written first."""
@@ -49,24 +53,30 @@ class Shelf:
             return known
 
     def listing(self) -> list[str]:
-        """Returns the names of the studies."""
-        return list(self.names())
+        """Returns the names of the studies, last that of the runs that lie in none."""
+        known = self.names()
+        others = [_others.NAME] if self._others.tags(list(known.values())) else []
+        return [*known, *others]
+
+    def is_active(self) -> bool:
+        """Returns whether there is a study, or any run with scalars."""
+        return bool(self.names()) or self._others.may_be()
 
     def version(self, name: str) -> str:
         """Returns what changes whenever there is something new to show."""
-        folder = self._folder(name)
+        known = self.names()
+        if name == _others.NAME and name not in known:
+            return self._others.version(list(known.values()))
+        folder = known[name]
         return f"{_written(folder):.6f}-{_size(folder)}-{_under_way.mark(folder)}"
 
-    def findings(
-        self, name: str, metric: str | None, split: str | None
-    ) -> tuple[str, StudyFindings]:
+    def findings(self, name: str, metric: str | None, split: str | None) -> tuple[str, Findings]:
         """Returns (version, what was found), as of the version or a little before.
 
         Raises:
             KeyError: If there is no such study.
             ValueError: If it is damaged, or has no such metric or part.
         """
-        folder = self._folder(name)
         key = name, metric, split
         with self._lock:
             version = self.version(name)
@@ -76,7 +86,7 @@ class Shelf:
                 if known == version or time.monotonic() - at < _REST * took:
                     return known, found
             start = time.monotonic()
-            found = self._read(folder, metric, split)
+            found = self._read(name, metric, split)
             took = time.monotonic() - start
             self._kept.pop(key, None)
             self._kept[key] = version, start + took, took, found
@@ -84,8 +94,11 @@ class Shelf:
                 del self._kept[next(iter(self._kept))]
             return version, found
 
-    def _read(self, folder: Path, metric: str | None, split: str | None) -> StudyFindings:
-        study = Study(folder)
+    def _read(self, name: str, metric: str | None, split: str | None) -> Findings:
+        known = self.names()
+        if name == _others.NAME and name not in known:
+            return self._others.findings(list(known.values()), metric)
+        study = Study(known[name])
         under_way = _under_way.courses(study, self._logdir, self._provider)
         return StudyFindings(study, metric, split, under_way)
 
@@ -104,27 +117,17 @@ class Shelf:
             "version": version,
             "title": found.title,
             "missing": found.missing,
-            "opens": "bias_variance" if found.study.spec.subsets else "leaderboard",
+            "opens": "leaderboard" if board or not found.settings else "bias_variance",
             "board": None if board is None else board.to_json(),
             "verdicts": {p.b: wording.verdict(p) for p in board.pairs} if board else {},
-            "remarks": wording.remarks(board) if board else [],
+            "remarks": found.remarks,
+            "names": found.names,
             "settings": found.settings,
             "states": states,
-            "planned": found.study.spec.seeds,
             "figures": [figures.about(each) for each in figures.names()],
-            "metrics": list(metrics.DIRECTIONS),
-            "splits": _splits(found),
+            "metrics": found.metrics,
+            "splits": found.splits,
         }
-
-    def _folder(self, name: str) -> Path:
-        return self.names()[name]
-
-
-def _splits(found: StudyFindings) -> list[str]:
-    """Returns the parts that any run was scored on."""
-    scored = {name for record in found.study.records() for name in record.metrics}
-    prefixes = metrics.PREFIXES.items()
-    return [part for prefix, part in prefixes if any(n.startswith(prefix) for n in scored)]
 
 
 def _studies(logdir: Path) -> Iterator[Path]:

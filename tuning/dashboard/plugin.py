@@ -31,13 +31,19 @@ class ComparePlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
 
     plugin_name = "compare"
 
-    def __init__(self, context: base_plugin.TBContext) -> None:
-        """Keeps what TensorBoard hands over; nothing is read before the tab is opened."""
+    def __init__(self, context: base_plugin.TBContext, group: str = "") -> None:
+        """Keeps what TensorBoard hands over; nothing is read before the tab is opened.
+
+        Args:
+            context: Of TensorBoard.
+            group: A regular expression: see `CompareLoader`; "" for none.
+        """
         self._context = context
+        self._group = group
 
     def is_active(self) -> bool:
         """Returns whether there is anything to show: a study, or runs with scalars."""
-        return bool(self._shelf.names())
+        return self._shelf.is_active()
 
     def frontend_metadata(self) -> base_plugin.FrontendMetadata:
         """Returns where the page is."""
@@ -58,9 +64,11 @@ class ComparePlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
 
     @functools.cached_property
     def _shelf(self) -> "Shelf":
+        from tuning import logged
         from tuning.dashboard._shelf import Shelf
 
-        return Shelf(Path(self._context.logdir), self._context.data_provider)
+        pattern = logged.pattern_of(self._group) if self._group else None
+        return Shelf(Path(self._context.logdir), self._context.data_provider, pattern)
 
     def _figure(self, args: dict[str, str]) -> Any:
         from tuning import figures
@@ -104,6 +112,40 @@ class ComparePlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
                 return _json(request, {"error": str(error)}, 400)
 
         return serve
+
+
+class CompareLoader(base_plugin.TBLoader):  # type: ignore[misc]  # TensorBoard has no types.
+    """Tells TensorBoard's own command line of the tab.
+
+    How runs are grouped is said there alone: a regular expression from an address could keep the
+    server busy for ever.
+    """
+
+    def define_flags(self, parser: Any) -> None:
+        """Adds `--compare_group`."""
+        parser.add_argument_group("Compare tab").add_argument(
+            "--compare_group",
+            metavar="PATTERN",
+            default="",
+            help="Regular expression for what tells the runs of a configuration apart in their "
+            "names, such as 'seed\\d+$'. Of runs that no study of kerascnn holds; without it they "
+            "go by their groups in HParams.",
+        )
+
+    def fix_flags(self, flags: Any) -> None:
+        """Refuses what is no regular expression."""
+        from tuning import logged
+
+        if flags.compare_group:
+            try:
+                logged.pattern_of(flags.compare_group)
+            except ValueError as error:
+                raise base_plugin.FlagsError(f"--compare_group: {error}") from None
+
+    def load(self, context: base_plugin.TBContext) -> ComparePlugin:
+        """Returns the tab."""
+        # Programs that start TensorBoard may pass other flags, or none.
+        return ComparePlugin(context, getattr(context.flags, "compare_group", ""))
 
 
 def _asked(args: dict[str, str]) -> tuple[str, str | None, str | None]:

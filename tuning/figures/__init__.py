@@ -93,6 +93,8 @@ def make(name: str, found: Findings, selected: Sequence[str] = (), **chosen: str
             raise ValueError(registry.unknown(f"options of {name}", option, known))
         if value not in known[option]:
             raise ValueError(registry.unknown(option, value, known[option]))
+    if name in found.lacks:
+        raise NothingToShow(found.lacks[name])
     defaults = {option: values[0] for option, values in known.items()}
     module = registry.load(__name__, name)
     made: Figure = module.figure(found, list(selected), **{**defaults, **chosen})

@@ -52,7 +52,7 @@ def room_note(shown: Sequence[Row], rows: Sequence[Row]) -> str:
 
 def bounds(board: Board) -> tuple[float, float]:
     """Returns the least and the greatest value that there can be: figures clip intervals to it."""
-    if board.metric not in metrics.DIRECTIONS:  # Of a logger of another's.
+    if not board.split or board.metric not in metrics.DIRECTIONS:  # Another's, of any scale.
         return -math.inf, math.inf
     return 0.0, 1.0 if metrics.DIRECTIONS[board.metric] else math.inf
 
@@ -75,13 +75,29 @@ def settings(found: Findings, config: str) -> str:
     return text(" ".join(f"{n}={_short(v)}" for n, v in values.items()))
 
 
+def scored(board: Board) -> str:
+    """Returns "accuracy on validation": what the numbers are."""
+    return f"{board.metric} on {board.split}" if board.split else f"last value of {board.metric}"
+
+
 def label(found: Findings, config: str) -> str:
     """Returns "d0c9f2 filters=8 depth=1 ...": a name that fits beside an axis."""
     words = settings(found, config)
+    if config in found.names and not words:
+        return called(found, config, _LONGEST + 6)
     short = html.unescape(words)
     if len(short) > _LONGEST:
         words = text(short[: _LONGEST - 1].rpartition(" ")[0] or short[: _LONGEST - 1]) + " …"
-    return f"{text(short_id(config))} {words}".rstrip()
+    return f"{called(found, config, 14)} {words}".rstrip()
+
+
+def called(found: Findings, config: str, longest: int = 22) -> str:
+    """Returns what a configuration is called; of a long name, its beginning and its end."""
+    name = found.names.get(config) or short_id(config)
+    if len(name) > longest:
+        half = (longest - 1) // 2
+        name = f"{name[:half]}\u2026{name[-half:]}"
+    return text(name)
 
 
 def short_id(config: str) -> str:

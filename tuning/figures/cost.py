@@ -27,6 +27,7 @@ def figure(found: Findings, selected: Sequence[str]) -> Figure:
     known = {name: cost for name, cost in _COSTS.items() if any(map(cost, rows))}
     if not known:
         raise NothingToShow("The runs do not say what they cost.")
+    data_are = "new data" if any(row.interval_new_data for row in rows) else "other seeds"
     data: list[dict[str, Any]] = []
     layout: dict[str, Any] = {}
     width = (1 - _GAP * (len(known) - 1)) / len(known)
@@ -43,10 +44,10 @@ def figure(found: Findings, selected: Sequence[str]) -> Figure:
     return Figure(
         data=data,
         layout=_marks.frame(
-            height=500, yaxis=_marks.axis(f"{board.metric} on {board.split}, mean"), **layout
+            height=500, yaxis=_marks.axis(f"{_marks.scored(board)}, mean"), **layout
         ),
         note="The stepped line joins the Pareto front: nothing as cheap is better in the mean. "
-        "Bars: 95 % for new data, of the front and of those selected. Where they overlap, "
+        f"Bars: 95 % for {data_are}, of the front and of those selected. Where they overlap, "
         "the cheaper one may be as good. Seconds are of this machine.",
     )
 
@@ -74,7 +75,7 @@ def _panel(
         *(
             _bar(row, cost(row), colours[row.config_id], _marks.bounds(board))
             for row in barred
-            if row.interval_new_data
+            if row.interval_new_data or row.interval_seeds
         ),
         {
             "type": _marks.scatter(len(rows)),
@@ -116,10 +117,18 @@ def _bar(row: Row, x: float | None, colour: str, reach: tuple[float, float]) -> 
         "type": "scatter",
         "mode": "lines",
         "x": [x, x],
-        "y": [min(max(end, least), most) for end in row.interval_new_data or ()],
+        "y": [
+            min(max(end, least), most) for end in row.interval_new_data or row.interval_seeds or ()
+        ],
         "line": {"color": _marks.shade(colour, 0.6), "width": 1.5},
         "hoverinfo": "skip",
     }
+
+
+def _interval(row: Row) -> str:
+    if row.interval_new_data is None and row.interval_seeds is not None:
+        return f"other seeds {_marks.interval(row.interval_seeds)}"
+    return f"new data {_marks.interval(row.interval_new_data)}"
 
 
 def _told(found: Findings, row: Row) -> str:
@@ -133,7 +142,7 @@ def _told(found: Findings, row: Row) -> str:
     return "<br>".join(
         (
             f"{_marks.label(found, row.config_id)}",
-            f"mean {_marks.number(row.mean)}, new data {_marks.interval(row.interval_new_data)}",
+            f"mean {_marks.number(row.mean)}, {_interval(row)}",
             *(f"{name}: {value}" for name, value in costs.items() if value),
         )
     )

@@ -4,9 +4,10 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from tuning import measures
+from tuning import measures, tags
 from tuning.figures import Figure, NothingToShow, _marks
 from tuning.findings import Course, Findings
+from tuning.measures import Interval
 
 TITLE = "Learning curves"
 QUESTION = "How do they learn, and does the lead hold over seeds?"
@@ -20,7 +21,8 @@ _USUAL = ("accuracy/validation", "loss/validation", "accuracy/train", "loss/trai
 def options(found: Findings) -> dict[str, tuple[str, ...]]:
     """Returns which curves there are, and what they can be drawn over."""
     names = {n for runs in found.courses.values() for run in runs for n in run.history}
-    usual = [name for name in _USUAL if name in names]
+    asked = () if found.board is None else (found.board.metric,)
+    usual = [name for name in (*asked, *_USUAL) if name in names]
     known = (*usual, *sorted(names.difference(usual)))
     return {"curve": known or _USUAL[:1], "over": ("epoch", "seconds")}
 
@@ -32,22 +34,26 @@ def figure(found: Findings, selected: Sequence[str], *, curve: str, over: str) -
         raise NothingToShow(f"No run has values of {curve} yet.")
     colours = _marks.colours(chosen, chosen)
     data: list[dict[str, Any]] = []
+    logged = any(run.steps for config in chosen for run in found.courses[config])
     for config in chosen:
         runs = [run for run in found.courses[config] if run.history.get(curve)]
         ended = [run for run in runs if run.state != "running"]
         data += _band(config, ended, curve, over, colours[config])
         if selected:
-            data += [_line(run, curve, over, colours[config]) for run in runs]
+            data += [_line(found, run, curve, over, colours[config]) for run in runs]
         else:
-            data += [_line(r, curve, over, colours[config]) for r in runs if r.state == "running"]
+            running = [run for run in runs if run.state == "running"]
+            data += [_line(found, run, curve, over, colours[config]) for run in running]
         data += _mean(found, config, ended, curve, over, colours[config])
-    loss = curve.startswith("loss")
     return Figure(
         data=data,
         layout=_marks.frame(
             height=560,
-            xaxis=_marks.axis(over, **({"rangemode": "tozero"} if over == "seconds" else {})),
-            yaxis=_marks.axis(curve, **({"type": "log"} if loss else {})),
+            xaxis=_marks.axis(
+                "step" if over == "epoch" and logged else over,
+                **({"rangemode": "tozero"} if over == "seconds" else {}),
+            ),
+            yaxis=_marks.axis(curve, **({"type": "log"} if _is_log(data, curve) else {})),
             showlegend=True,
             legend={"orientation": "h", "y": -0.15},
         ),
@@ -62,15 +68,23 @@ def _leading(found: Findings, curve: str) -> list[str]:
 
 def _x(run: Course, curve: str, over: str) -> list[float]:
     count = len(run.history[curve])
+    steps = list(run.steps.get(curve, range(1, count + 1))[:count])
     # A run's time is known, not that of each epoch.
-    step = run.seconds / count if over == "seconds" and run.seconds else 1.0
-    return [step * (epoch + 1) for epoch in range(count)]
+    each = run.seconds / (steps[-1] or 1) if over == "seconds" and run.seconds and count else 1.0
+    return [each * step for step in steps]
 
 
-def _line(run: Course, curve: str, over: str, colour: str) -> dict[str, Any]:
+def _is_log(data: Sequence[dict[str, Any]], curve: str) -> bool:
+    """Returns whether it is a loss, of which a logarithm can be drawn."""
+    values = [v for trace in data for v in trace["y"] if v is not None]
+    return not tags.maximize(curve) and min(values, default=0.0) > 0
+
+
+def _line(found: Findings, run: Course, curve: str, over: str, colour: str) -> dict[str, Any]:
     """Returns one run: dotted while it runs, with a cross at its end if it failed."""
     values = list(run.history[curve])
     failed = run.state == "failed"
+    name = f"{_marks.label(found, run.config_id)}, {_marks.text(run.name)}"
     sizes = [0] * (len(values) - 1) + [9 if failed or run.state == "running" else 0]
     return {
         "type": "scatter",
@@ -85,7 +99,7 @@ def _line(run: Course, curve: str, over: str, colour: str) -> dict[str, Any]:
             "dash": "dot" if run.state == "running" else "solid",
         },
         "marker": {"symbol": "x" if failed else "circle-open-dot", "size": sizes, "color": colour},
-        "hovertemplate": f"{_marks.text(run.name)} ({run.state}): %{{y:.4f}}<extra></extra>",
+        "hovertemplate": f"{name} ({run.state}): %{{y:.4f}}<extra></extra>",
     }
 
 
@@ -117,12 +131,8 @@ def _band(
     known = [(x, i) for x, i in zip(places, intervals, strict=True) if i is not None]
     if len(known) < 1:
         return []
-    ratio = not curve.startswith("loss")
-    ends = [(max(i[0], 0.0), min(i[1], 1.0) if ratio else i[1]) for _, i in known]
+    ends = _clipped([i for _, i in known], [v for each in values for v in each], curve)
     xs = [x for x, _ in known]
-    if curve.startswith("loss"):  # A logarithm has no zero.
-        least = min(v for each in values for v in each)
-        ends = [(max(low, least / 2), high) for low, high in ends]
     return [
         {
             "type": "scatter",
@@ -136,6 +146,16 @@ def _band(
             "showlegend": False,
         }
     ]
+
+
+def _clipped(ends: Sequence[Interval], values: Sequence[float], curve: str) -> list[Interval]:
+    """Returns intervals without what there cannot be: no loss below 0, no share above 1."""
+    least, most = min(values), max(values)
+    if tags.is_share(curve) and least >= 0 and most <= 1:
+        return [(max(low, 0.0), min(high, 1.0)) for low, high in ends]
+    if not tags.maximize(curve) and least > 0:  # A logarithm has no zero.
+        return [(max(low, least / 2), high) for low, high in ends]
+    return list(ends)
 
 
 def _mean(

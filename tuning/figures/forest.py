@@ -13,6 +13,11 @@ QUESTION = "How far apart are configurations, beside what seeds and images chang
 PLACE = 1
 
 _LINE = 22
+# Whether it is a study of ours -> why intervals are not to be trusted.
+_DESCRIPTIVE = {
+    True: " They only describe: scores decided what went on.",
+    False: " They only describe: how the runs were chosen is not known.",
+}
 
 
 def figure(found: Findings, selected: Sequence[str]) -> Figure:
@@ -32,7 +37,7 @@ def figure(found: Findings, selected: Sequence[str]) -> Figure:
         data.append(_dots(some, places, colour))
         data.append(_means(found, board, some, places, colour))
     data += _unfinished(found, board, rows, places, low)
-    axis = _marks.axis(f"{board.metric} on {board.split}", range=[low, high])
+    axis = _marks.axis(_marks.scored(board), range=[low, high])
     labels = [_marks.label(found, row.config_id) for row in rows]
     return Figure(
         data=[trace for trace in data if trace["x"]],
@@ -121,7 +126,7 @@ def _means(
         "x": [row.mean for row in shown],
         "y": [places[row.config_id] for row in shown],
         "customdata": [row.config_id for row in shown],
-        "text": [_told(found, row) for row in shown],
+        "text": [_told(found, board, row) for row in shown],
         "marker": {
             "symbol": ["diamond" if full else "diamond-open" for full in filled],
             "size": 12,
@@ -132,12 +137,13 @@ def _means(
     }
 
 
-def _told(found: Findings, row: Row) -> str:
+def _told(found: Findings, board: Board, row: Row) -> str:
+    own = bool(board.split)
     runs = f"{row.n} runs" + (f", {row.failed} failed" if row.failed else "")
     return "<br>".join(
         (
-            f"{_marks.text(_marks.short_id(row.config_id))}: {_marks.number(row.mean)} ({runs})",
-            f"new data 95 %: {_marks.interval(row.interval_new_data)}",
+            f"{_marks.called(found, row.config_id, 80)}: {_marks.number(row.mean)} ({runs})",
+            *([f"new data 95 %: {_marks.interval(row.interval_new_data)}"] if own else []),
             f"seeds 95 %: {_marks.interval(row.interval_seeds)}",
             *(f"{_marks.text(n)}={_marks.text(v)}" for n, v in row.hyperparameters.items()),
         )
@@ -171,7 +177,8 @@ def _unfinished(
 
 
 def _latest(course: Course, board: Board) -> float | None:
-    values = course.history.get(f"{board.metric}/{board.split}", ())
+    curve = f"{board.metric}/{board.split}" if board.split else board.metric
+    values = course.history.get(curve, ())
     return next((value for value in reversed(values) if value is not None), None)
 
 
@@ -207,9 +214,14 @@ def _note(board: Board, rows: Sequence[Row]) -> str:
     clipped = any(end < least or end > most for end in ends)
     full = "in the best-set" if rows[0].in_best_set is not None else "the leader"
     return (
-        "Dots are runs, diamonds their means. Thick bars: 95 % for other seeds on these images; "
-        f"thin ones: for other images too. Full: {full}. The band: less than "
+        "Dots are runs, diamonds their means. "
+        + (
+            "Thick bars: 95 % for other seeds on these images; thin ones: for other images too. "
+            if board.split
+            else "Bars: 95 % for other seeds. "
+        )
+        + f"Full: {full}. The band: less than "
         f"{board.question.margin:g} from the leader, which does not matter."
         + (" Intervals are clipped to the values there can be." if clipped else "")
-        + (" They only describe: scores decided what went on." if board.descriptive else "")
+        + (_DESCRIPTIVE[bool(board.split)] if board.descriptive else "")
     )

@@ -1,6 +1,6 @@
 """A table of verdicts: which of two configurations is better, and which cannot be told apart?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tuning.figures import Figure, NothingToShow, _marks
@@ -37,13 +37,13 @@ def figure(found: Findings, selected: Sequence[str]) -> Figure:
     cells |= {(pair.b, pair.a): (pair, -1) for pair in pairs}
     words = _WORDS if len(ids) <= _FEW else _SIGNS
     colours = _marks.colours(ids, selected)
-    marked = [f"\u25b6 {_marks.short_id(c)}" if c in selected else _marks.short_id(c) for c in ids]
+    called = {config: _marks.called(found, config) for config in ids}
+    marked = [f"\u25b6 {called[c]}" if c in selected else called[c] for c in ids]
     best = 1 if board.question.maximize else -1
     told = [[cells.get((row, column)) for column in ids] for row in ids]
     size = _CELL * len(ids) + 150
     place = {"tickvals": list(range(len(ids))), "showgrid": False, "constrain": "domain"}
     most = max((abs(pair.difference) for pair in pairs), default=0.0) or 1.0
-    names = [_marks.text(name) for name in marked]
     return Figure(
         data=[
             {
@@ -57,15 +57,15 @@ def figure(found: Findings, selected: Sequence[str]) -> Figure:
                 "ygap": 1,
                 "text": [[_word(cell, words) for cell in row] for row in told],
                 "texttemplate": "%{text}",
-                "hovertext": [[_told(cell) for cell in row] for row in told],
+                "hovertext": [[_told(cell, called) for cell in row] for row in told],
                 "hovertemplate": "%{hovertext}<extra></extra>",
                 "customdata": [[[row, column] for column in ids] for row in ids],
             }
         ],
         layout=_marks.frame(
             height=max(320, size),
-            xaxis=_marks.axis("", ticktext=names, tickangle=-60, side="top", **place),
-            yaxis=_marks.axis("", ticktext=names, autorange="reversed", **place),
+            xaxis=_marks.axis("", ticktext=marked, tickangle=-60, side="top", **place),
+            yaxis=_marks.axis("", ticktext=marked, autorange="reversed", **place),
             margin={"l": 90, "r": 20, "t": 90, "b": 20},
             shapes=[_outline(ids.index(c), colours[c], len(ids)) for c in selected if c in ids],
         ),
@@ -95,12 +95,12 @@ def _turned(verdict: str, sign: int) -> str:
     return verdict if sign > 0 else other.get(verdict, verdict)
 
 
-def _told(cell: tuple[Pair, int] | None) -> str:
+def _told(cell: tuple[Pair, int] | None, called: Mapping[str, str]) -> str:
     if cell is None:
         return ""
     pair, sign = cell
     a, b = (pair.a, pair.b) if sign > 0 else (pair.b, pair.a)
-    names = _marks.text(_marks.short_id(a)), _marks.text(_marks.short_id(b))
+    names = called[a], called[b]
     lines = [f"{names[0]} minus {names[1]}: {sign * pair.difference:+.4f}"]
     if pair.interval is not None:
         low, high = sorted(sign * end for end in pair.interval)

@@ -28,11 +28,12 @@ def figure(found: Findings, selected: Sequence[str]) -> Figure:
         data=data,
         layout=_marks.frame(
             height=560,
-            xaxis=_marks.axis(f"{board.metric} on {board.split}, mean"),
+            xaxis=_marks.axis(f"{_marks.scored(board)}, mean"),
             yaxis=_marks.log_axis("standard deviation between runs", _heights(rows, selected)),
             margin={"l": 70, "r": 20, "t": 30, "b": 50},
         ),
-        note="Colour: seconds a run; size: parameters. "
+        note="Colour: seconds a run"
+        + ("; size: parameters. " if any(row.parameters for row in rows) else ". ")
         + (
             "The tick above or below a dot: the spread that independent errors alone would give; "
             "a dot near its tick has no lucky runs. "

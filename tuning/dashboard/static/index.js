@@ -4,12 +4,13 @@
 const FRAME = window.parent === window ? window : window.parent;
 const PREFIX = 'p.compare.';
 const POLL_MS = 3000;
+const LOOK_EVERY = 4; // Polls between two looks for new studies.
 const PAGE = 100; // Rows of the leaderboard at once.
 const LISTED = 200; // Configurations in the list beside a figure.
 const PALETTE = ['#e69f00', '#3f9fd8', '#009e73', '#cc79a7', '#d55e00', '#7a6fd0', '#5c8a00', '#a0522d'];
 
 const state = {study: '', metric: '', split: '', view: '', selected: [], options: {}};
-const page = {found: null, version: '', sort: null, descending: false, first: 0, filter: '', asked: 0};
+const page = {found: null, version: '', sort: null, descending: false, first: 0, filter: '', asked: 0, polls: 0};
 const at = {}; // Elements by name.
 
 export async function render() {
@@ -121,7 +122,7 @@ function followTheme() {
 async function get(route, query = {}) {
   const answer = await fetch(`${route}?${new URLSearchParams(query)}`);
   const value = await answer.json();
-  if (!answer.ok) throw new Error(value.error || answer.statusText);
+  if (!answer.ok) throw Object.assign(new Error(value.error || answer.statusText), {answered: true});
   return value;
 }
 
@@ -135,8 +136,18 @@ async function loadStudies() {
   } catch (error) { say(error.message, true); }
 }
 
+// A study may begin, or its folder go away, while the tab is open.
+async function lookAround() {
+  const found = await get('studies');
+  if (String(found) === String(page.studies)) return;
+  page.studies = found;
+  if (state.study) return page.found && controls();
+  state.study = found[0] || '';
+  await load();
+}
+
 async function load() {
-  if (!state.study) return say('There is no study in this log directory yet.', true);
+  if (!state.study) return say('There is no study, and no run with scalars, in this log directory yet. Looking again now and then.', true);
   const turn = ++page.asked;
   try {
     const found = await get('findings', asked());
@@ -153,12 +164,14 @@ async function load() {
 }
 
 async function poll() {
-  if (document.hidden || !state.study) return;
+  if (document.hidden) return;
   try {
+    if (!state.study || ++page.polls % LOOK_EVERY === 0) await lookAround();
+    if (!state.study) return;
     const version = await get('version', {study: state.study});
     if (version !== page.version) await load();
     else status();
-  } catch (error) { say(`TensorBoard does not answer: ${error.message}. Trying again.`, true); }
+  } catch (error) { say(`${error.answered ? error.message : `TensorBoard does not answer: ${error.message}.`} Trying again.`, true); }
 }
 
 let script;
@@ -189,12 +202,12 @@ function status() {
 }
 
 function controls() {
-  const change = (name) => (value) => { state[name] = value; if (name === 'study') state.selected = []; page.first = 0; writeAddress(); load(); };
+  const change = (name) => (value) => { state[name] = value; if (name === 'study') Object.assign(state, {selected: [], metric: '', split: '', options: {}}); page.first = 0; writeAddress(); load(); };
   const {board, metrics, splits} = page.found;
   at.controls.replaceChildren(
     chooser('study', page.studies, state.study, change('study')),
     ...(board ? [chooser('metric', metrics, board.metric, change('metric')),
-      chooser('on', splits, board.split, change('split'))] : []));
+      ...(splits.length ? [chooser('on', splits, board.split, change('split'))] : [])] : []));
   const views = [{name: 'leaderboard', title: 'Leaderboard'}, ...page.found.figures];
   if (!views.some((view) => view.name === state.view)) state.view = page.found.opens;
   at.tabs.replaceChildren(...views.map((view) => make('button', {role: 'tab', id: `tab-${view.name}`,
@@ -239,14 +252,15 @@ const colour = (id) => {
   const place = state.selected.indexOf(id);
   return place < 0 ? 'transparent' : PALETTE[place % PALETTE.length];
 };
+const called = (id) => page.found.names[id] ?? shortId(id);
 const shortId = (id) => (/^[0-9a-f]{12}$/.test(id) ? id.slice(0, 6) : id);
 const settingsOf = (id) => Object.entries(page.found.settings[id] || {})
   .map(([name, value]) => `${name}=${typeof value === 'number' ? +value.toPrecision(3) : value}`).join(' ');
-const matches = (id) => !page.filter || `${id} ${settingsOf(id)}`.includes(page.filter);
+const matches = (id) => !page.filter || `${id} ${called(id)} ${settingsOf(id)}`.includes(page.filter);
 
 function tick(id) {
   return make('input', {type: 'checkbox', checked: state.selected.includes(id), 'data-config': id,
-    'aria-label': `Select ${shortId(id)}`, style: `accent-color: ${colour(id)}`, onchange: () => toggle([id])});
+    'aria-label': `Select ${called(id)}`, style: `accent-color: ${colour(id)}`, onchange: () => toggle([id])});
 }
 
 function signs(id) {
@@ -261,8 +275,8 @@ function list() {
   const ids = Object.keys(page.found.states).filter(matches);
   const shown = ids.filter((id, place) => place < LISTED || state.selected.includes(id));
   const means = new Map((page.found.board?.configurations || []).map((row) => [row.config_id, row.mean]));
-  at.list.replaceChildren(...shown.map((id) => make('li', {title: settingsOf(id)}, make('label', {},
-    tick(id), make('span', {class: 'swatch', style: `background: ${colour(id)}`}), make('code', {}, shortId(id)),
+  at.list.replaceChildren(...shown.map((id) => make('li', {title: `${called(id)} ${settingsOf(id)}`}, make('label', {},
+    tick(id), make('span', {class: 'swatch', style: `background: ${colour(id)}`}), make('code', {}, called(id)),
     ` ${fixed(means.get(id), 4)} `, signs(id)))));
   if (ids.length > LISTED) at.list.append(make('li', {}, `${ids.length - LISTED} more: filter`));
   at.clear.disabled = !state.selected.length;
@@ -358,20 +372,21 @@ const range = (value) => (value ? `${fixed(value[0], 3)} to ${fixed(value[1], 3)
 function columns(board) {
   const kind = board.descriptive ? 'descriptive' : '95 %';
   const marked = board.configurations.some((row) => row.in_best_set != null);
+  const known = (field) => board.configurations.some((row) => row[field] != null);
   const early = board.configurations.some((row) => row.stopped_early);
   return [
-    ['config_id', 'id', (row) => shortId(row.config_id)],
+    ['config_id', Object.keys(page.found.names).length ? 'configuration' : 'id', (row) => called(row.config_id)],
     ['settings', 'settings', (row) => settingsOf(row.config_id)],
     ['n', 'runs', null],
-    ['mean', board.metric, (row) => fixed(row.mean, 4) || 'failed'],
-    ['interval_new_data', `new data ${kind}`, (row) => range(row.interval_new_data)],
+    ['mean', board.metric, (row) => fixed(row.mean, 4) || (row.failed ? 'failed' : '')],
+    ...(!board.split ? [] : [['interval_new_data', `new data ${kind}`, (row) => range(row.interval_new_data)]]),
     ['interval_seeds', `seeds ${kind}`, (row) => range(row.interval_seeds)],
     ['sd', 'sd', (row) => fixed(row.sd, 4)],
-    ['sd_floor', 'by chance', (row) => fixed(row.sd_floor, 4)],
+    ...(known('sd_floor') ? [['sd_floor', 'by chance', (row) => fixed(row.sd_floor, 4)]] : []),
     ...(marked ? [['in_best_set', 'best-set', (row) => (row.in_best_set ? '*' : '')]] : []),
     ['verdict', 'leader is', (row) => page.found.verdicts[row.config_id] || ''],
-    ['parameters', 'parameters', (row) => whole(row.parameters)],
-    ['multiply_accumulates', 'multiply-acc.', (row) => whole(row.multiply_accumulates)],
+    ...(known('parameters') ? [['parameters', 'parameters', (row) => whole(row.parameters)]] : []),
+    ...(known('multiply_accumulates') ? [['multiply_accumulates', 'multiply-acc.', (row) => whole(row.multiply_accumulates)]] : []),
     ['seconds', 's/run', (row) => fixed(row.seconds, 1)],
     ...(early ? [['epochs', 'epochs', (row) => row.epochs + (row.stopped_early ? ' (stopped)' : '')]] : []),
   ];
