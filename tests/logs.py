@@ -1,5 +1,7 @@
 """Event files as others write them, and TensorBoard's own reader of them."""
 
+import sys
+import types
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from tensorboard.backend.event_processing.plugin_event_multiplexer import EventM
 
 from kerascnn import events
 
-# When the runs of these tests were written, in effect: long before any `now` of theirs.
+# Seconds since the epoch by which all runs of tests have long fallen silent.
 LATER = 4e9
 
 
@@ -43,6 +45,8 @@ def write(
 
 def provider(logdir: Path) -> MultiplexerDataProvider:
     """Reads a log directory as TensorBoard does."""
+    # As `dashboard` does: it then reads files by its own means instead of loading TensorFlow.
+    sys.modules.setdefault("tensorboard.compat.notf", types.ModuleType("tensorboard.compat.notf"))
     multiplexer = EventMultiplexer()
     multiplexer.AddRunsFromDirectory(str(logdir))
     multiplexer.Reload()

@@ -166,11 +166,20 @@ class Reader:
         self._provider = provider
         self._passed = frozenset(passed)
 
+    def has_runs(self) -> bool:
+        """Returns whether there is any folder of event files: quicker than to list their tags."""
+        from tensorboard.context import RequestContext
+
+        if self._provider is None or "." in self._passed:
+            return False
+        listed = self._provider.list_runs(RequestContext(), experiment_id="")
+        return any(not self._is_passed(each.run_name) for each in listed)
+
     def tags(self) -> dict[str, dict[str, tuple[int, float]]]:
         """Returns folder -> tag -> (last step, time of the last value)."""
         from tensorboard.context import RequestContext
 
-        if self._provider is None:
+        if self._provider is None or "." in self._passed:
             return {}
         listed = self._provider.list_scalars(
             RequestContext(), experiment_id="", plugin_name="scalars"
@@ -186,7 +195,7 @@ class Reader:
         from tensorboard.context import RequestContext
         from tensorboard.plugins.hparams import metadata
 
-        if self._provider is None:
+        if self._provider is None or "." in self._passed:
             return {}
         listed = self._provider.list_tensors(
             RequestContext(), experiment_id="", plugin_name=metadata.PLUGIN_NAME

@@ -22,6 +22,7 @@ from click.testing import CliRunner
 from kerascnn.loggers import tensorboard
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec, value_of
+from tests import logs
 from tuning import study, summary
 from tuning.commands import dashboard
 from tuning.search_spec import SearchSpec
@@ -239,6 +240,18 @@ def test_tensorboard_serves_the_study(tmp_path: Path) -> None:
         assert process.returncode == 0
         assert out.strip() == "Stopped."
         assert err == ""
+
+
+def test_tensorboard_serves_the_logs_of_others(tmp_path: Path) -> None:
+    for seed in range(3):
+        logs.write(tmp_path / "logs" / "adam" / f"seed{seed}", {"val/acc": [0.5]})
+    with _dashboard(tmp_path, "logs", "--group", r"seed\d+$") as (_, said):
+        assert [line.partition(":")[0] for line in said[:2]] == ["Compare", "TensorBoard"]
+        address = said[0].removeprefix("Compare: ").removesuffix("#compare")
+        _fetch_until(address, "runs", 3)
+        assert _fetch(address, "plugin/compare/studies") == ["other runs"]
+        found = _fetch(address, "plugin/compare/findings?study=other+runs")
+        assert list(found["names"].values()) == ["adam"]
 
 
 def test_a_taken_port_is_stepped_over_and_said(tmp_path: Path) -> None:

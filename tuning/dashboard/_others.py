@@ -46,6 +46,10 @@ class Others:
         plugins = self._provider.list_plugins(RequestContext(), experiment_id="")
         return "scalars" in (plugins or ())
 
+    def exist(self, studies: Sequence[Path]) -> bool:
+        """Returns whether there are any."""
+        return self._reader(studies).has_runs()
+
     def tags(self, studies: Sequence[Path]) -> dict[str, dict[str, tuple[int, float]]]:
         """Returns folder -> tag -> (last step, time of the last value)."""
         with self._lock:

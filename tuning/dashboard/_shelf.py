@@ -55,8 +55,8 @@ class Shelf:
     def listing(self) -> list[str]:
         """Returns the names of the studies, last that of the runs that lie in none."""
         known = self.names()
-        others = [_others.NAME] if self._others.tags(list(known.values())) else []
-        return [*known, *others]
+        others = self._others.exist(list(known.values())) and _others.NAME not in known
+        return [*known, *([_others.NAME] if others else [])]
 
     def is_active(self) -> bool:
         """Returns whether there is a study, or any run with scalars."""

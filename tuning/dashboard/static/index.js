@@ -140,7 +140,7 @@ async function loadStudies() {
 async function lookAround() {
   const found = await get('studies');
   if (String(found) === String(page.studies)) return;
-  page.studies = found;
+  page.studies = !state.study || found.includes(state.study) ? found : [state.study, ...found];
   if (state.study) return page.found && controls();
   state.study = found[0] || '';
   await load();
@@ -171,7 +171,7 @@ async function poll() {
     const version = await get('version', {study: state.study});
     if (version !== page.version) await load();
     else status();
-  } catch (error) { say(`${error.answered ? error.message : `TensorBoard does not answer: ${error.message}.`} Trying again.`, true); }
+  } catch (error) { say(`${error.answered ? `${state.study}: ${error.message}` : `TensorBoard does not answer: ${error.message}.`} Trying again.`, true); }
 }
 
 let script;
