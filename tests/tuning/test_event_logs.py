@@ -406,3 +406,22 @@ def test_long_curves_are_thinned_and_keep_their_ends() -> None:
     assert len(grid) == 400
     assert (grid[0], grid[-1]) == (0, 4999)
     assert found["a"] == pytest.approx(grid)
+
+
+def test_what_runs_beyond_the_axis_of_a_forest_stands_at_its_edge(tmp_path: Path) -> None:
+    for seed, value in enumerate((0.90, 0.91)):
+        folder = tmp_path / f"seed{seed}"
+        logs.write(folder, {"acc": [value]}, hparams=("", {"x": 1}), succeeded=True)
+    logs.write(tmp_path / "seed2", {"acc": [0.1]})
+    logs.write(tmp_path / "seed3", {"acc": [float("nan")]})
+    made = figures.make("forest", _found(tmp_path, r"seed\d+$", now=time.time()))
+    low, high = made.layout["xaxis"]["range"]
+    (failed, running) = (
+        [t for t in made.data if word in str(t)] for word in ("failed:", "running:")
+    )
+    for (trace,) in (failed, running):
+        (x,) = trace["x"]
+        assert low < x < low + 0.02 * (high - low)
+    assert "seed2 is running: 0.1000 after 1 values" in str(running)
+    assert "A cross is" in made.note
+    assert "A hollow dot is" in made.note

@@ -88,7 +88,7 @@ def label(found: Findings, config: str) -> str:
     short = html.unescape(words)
     if len(short) > _LONGEST:
         words = text(short[: _LONGEST - 1].rpartition(" ")[0] or short[: _LONGEST - 1]) + " …"
-    return f"{called(found, config, 14)} {words}".rstrip()
+    return f"{called(found, config)} {words}".rstrip()
 
 
 def called(found: Findings, config: str, longest: int = 22) -> str:

@@ -13,6 +13,8 @@ QUESTION = "How far apart are configurations, beside what seeds and images chang
 PLACE = 1
 
 _LINE = 22
+# Part of the axis by which a mark at its edge stands within it.
+_EDGE = 0.012
 # Whether it is a study of ours -> why intervals are not to be trusted.
 _DESCRIPTIVE = {
     True: " They only describe: scores decided what went on.",
@@ -36,7 +38,8 @@ def figure(found: Findings, selected: Sequence[str]) -> Figure:
         data.append(_bars(some, places, seeds, colour, 5, "seeds 95 %", (low, high)))
         data.append(_dots(some, places, colour))
         data.append(_means(found, board, some, places, colour))
-    data += _unfinished(found, board, rows, places, low)
+    failed, running = _unfinished(found, board, rows, places, (low, high))
+    data += [failed, running]
     axis = _marks.axis(_marks.scored(board), range=[low, high])
     labels = [_marks.label(found, row.config_id) for row in rows]
     return Figure(
@@ -53,7 +56,10 @@ def figure(found: Findings, selected: Sequence[str]) -> Figure:
             ),
             shapes=_band(board),
         ),
-        note=_note(board, rows) + _marks.room_note(rows, board.rows),
+        note=_note(board, rows)
+        + (" A cross is a run that failed." if failed["x"] else "")
+        + (" A hollow dot is still running and in no mean." if running["x"] else "")
+        + _marks.room_note(rows, board.rows),
     )
 
 
@@ -151,13 +157,22 @@ def _told(found: Findings, board: Board, row: Row) -> str:
 
 
 def _unfinished(
-    found: Findings, board: Board, rows: Sequence[Row], places: dict[str, int], low: float
+    found: Findings,
+    board: Board,
+    rows: Sequence[Row],
+    places: dict[str, int],
+    reach: tuple[float, float],
 ) -> Iterator[dict[str, Any]]:
-    """Yields the runs that failed, at the edge, and those under way, where they stand."""
+    """Yields the runs that failed, at the edge, and those under way, where they stand.
+
+    What is beyond the axis stands at its edge: a run's first epochs would squeeze all others.
+    """
+    pad = _EDGE * (reach[1] - reach[0])
+    low, high = reach[0] + pad, reach[1] - pad
     courses = [course for row in rows for course in found.courses.get(row.config_id, ())]
     failed = [(low, course) for course in courses if course.state == "failed"]
     running = [
-        (value, course)
+        (min(max(value, low), high), course)
         for course in courses
         if course.state == "running" and (value := _latest(course, board)) is not None
     ]
@@ -169,23 +184,29 @@ def _unfinished(
             "x": [value for value, _ in points],
             "y": [places[course.config_id] for _, course in points],
             "customdata": [course.config_id for _, course in points],
-            "text": [_state(course) for _, course in points],
+            "text": [_state(course, board) for _, course in points],
             "marker": {"symbol": symbol, "size": 9, "color": colour},
             "cliponaxis": False,
             "hovertemplate": "%{text}<extra></extra>",
         }
 
 
+def _curve(course: Course, board: Board) -> Sequence[float | None]:
+    """Returns its values so far of what the board is of."""
+    return course.history.get(f"{board.metric}/{board.split}" if board.split else board.metric, ())
+
+
 def _latest(course: Course, board: Board) -> float | None:
-    curve = f"{board.metric}/{board.split}" if board.split else board.metric
-    values = course.history.get(curve, ())
-    return next((value for value in reversed(values) if value is not None), None)
+    return next((value for value in reversed(_curve(course, board)) if value is not None), None)
 
 
-def _state(course: Course) -> str:
+def _state(course: Course, board: Board) -> str:
     if course.state == "failed":
         return f"{_marks.text(course.name)} failed: {_marks.text(course.reason)}"
-    return f"{_marks.text(course.name)} is running: epoch {course.epochs}"
+    so_far = f"{_marks.number(_latest(course, board))} after {len(_curve(course, board))}"
+    return (
+        f"{_marks.text(course.name)} is running: {so_far} {'epochs' if board.split else 'values'}"
+    )
 
 
 def _band(board: Board) -> list[dict[str, Any]]:

@@ -122,7 +122,7 @@ function followTheme() {
 async function get(route, query = {}) {
   const answer = await fetch(`${route}?${new URLSearchParams(query)}`);
   const value = await answer.json();
-  if (!answer.ok) throw Object.assign(new Error(value.error || answer.statusText), {answered: true});
+  if (!answer.ok) throw Object.assign(new Error(value.error || answer.statusText), {code: answer.status});
   return value;
 }
 
@@ -171,7 +171,12 @@ async function poll() {
     const version = await get('version', {study: state.study});
     if (version !== page.version) await load();
     else status();
-  } catch (error) { say(`${error.answered ? `${state.study}: ${error.message}` : `TensorBoard does not answer: ${error.message}.`} Trying again.`, true); }
+  } catch (error) { say(`${trouble(error)} Trying again.`, true); }
+}
+
+function trouble(error) {
+  if (error.code === 404) return `${state.study} is no longer in this log directory; this is what it held.`;
+  return error.code ? error.message : `TensorBoard does not answer: ${error.message}.`;
 }
 
 let script;
