@@ -11,7 +11,7 @@ from tests import boards, logs
 from tuning import figures, logged
 from tuning.event_logs import LogFindings
 from tuning.figures import NothingToShow
-from tuning.findings import Findings, StudyFindings
+from tuning.findings import Course, Findings, StudyFindings
 from tuning.logged import Reader
 
 NAMES = figures.names()
@@ -120,3 +120,13 @@ def test_unknown_options_are_refused(name: str, found: Findings) -> None:
 def test_an_unknown_figure_is_refused(found: Findings) -> None:
     with pytest.raises(ValueError, match="Did you mean 'forest'"):
         figures.make("florest", found)
+
+
+def test_what_has_only_begun_is_in_the_forest(tmp_path: Path) -> None:
+    made = boards.begin(tmp_path / "study", [boards.record(8, i, 0.5 + i / 10) for i in range(2)])
+    history = {"accuracy/validation": [0.1, 0.55]}
+    begun = Course(config_id="ab", name="search0", state="running", history=history, seconds=1)
+    figure = figures.make("forest", StudyFindings(made, under_way=[begun]))
+    (hollow,) = (trace for trace in figure.data if "is running: 0.5500" in str(trace))
+    assert (hollow["x"], hollow["y"], hollow["customdata"]) == ([0.55], [1], ["ab"])
+    assert figure.layout["yaxis"]["ticktext"][1] == "ab"

@@ -26,7 +26,8 @@ def figure(found: Findings, selected: Sequence[str]) -> Figure:
     """Draws a line a configuration: each run, the mean, and the two intervals of 95 %."""
     board = _marks.board_of(found)
     rows = _marks.leading(board.rows, selected)
-    places = {row.config_id: i for i, row in enumerate(rows)}
+    ids = [*(row.config_id for row in rows), *_begun(found, board)]
+    places = {config: i for i, config in enumerate(ids)}
     colours = _marks.colours(places, selected)
     low, high = _reach(rows, board)
     data: list[dict[str, Any]] = []
@@ -38,20 +39,20 @@ def figure(found: Findings, selected: Sequence[str]) -> Figure:
         data.append(_bars(some, places, seeds, colour, 5, "seeds 95 %", (low, high)))
         data.append(_dots(some, places, colour))
         data.append(_means(found, board, some, places, colour))
-    failed, running = _unfinished(found, board, rows, places, (low, high))
+    failed, running = _unfinished(found, board, places, (low, high))
     data += [failed, running]
     axis = _marks.axis(_marks.scored(board), range=[low, high])
-    labels = [_marks.label(found, row.config_id) for row in rows]
+    labels = [_marks.label(found, config) for config in ids]
     return Figure(
         data=[trace for trace in data if trace["x"]],
         layout=_marks.frame(
-            height=110 + _LINE * len(rows),
+            height=110 + _LINE * len(ids),
             xaxis=axis,
             yaxis=_marks.axis(
                 "",
-                tickvals=list(range(len(rows))),
+                tickvals=list(range(len(ids))),
                 ticktext=labels,
-                range=[len(rows) - 0.4, -0.6],
+                range=[len(ids) - 0.4, -0.6],
                 showgrid=False,
             ),
             shapes=_band(board),
@@ -61,6 +62,13 @@ def figure(found: Findings, selected: Sequence[str]) -> Figure:
         + (" A hollow dot is still running and in no mean." if running["x"] else "")
         + _marks.room_note(rows, board.rows),
     )
+
+
+def _begun(found: Findings, board: Board) -> list[str]:
+    """Returns the configurations under way of which no run has ended yet."""
+    known = {row.config_id for row in board.rows}
+    under_way = [c for c, runs in found.courses.items() if any(r.state == "running" for r in runs)]
+    return [config for config in under_way if config not in known][: _marks.ROOM]
 
 
 def _reach(rows: Sequence[Row], board: Board) -> tuple[float, float]:
@@ -159,7 +167,6 @@ def _told(found: Findings, board: Board, row: Row) -> str:
 def _unfinished(
     found: Findings,
     board: Board,
-    rows: Sequence[Row],
     places: dict[str, int],
     reach: tuple[float, float],
 ) -> Iterator[dict[str, Any]]:
@@ -169,7 +176,7 @@ def _unfinished(
     """
     pad = _EDGE * (reach[1] - reach[0])
     low, high = reach[0] + pad, reach[1] - pad
-    courses = [course for row in rows for course in found.courses.get(row.config_id, ())]
+    courses = [course for config in places for course in found.courses.get(config, ())]
     failed = [(low, course) for course in courses if course.state == "failed"]
     running = [
         (min(max(value, low), high), course)
