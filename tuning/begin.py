@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from kerascnn import datasets, host, metrics, registry, trainers, training
 from kerascnn.checks import subset_parts
 from kerascnn.record import write_file
 from kerascnn.spec import RunSpec, Value, settings
-from tuning import executors, study
+from tuning import executors, study, typed
 from tuning import space as spaces
 from tuning.search_spec import Contender, SearchSpec
 from tuning.space import Space
@@ -160,7 +159,7 @@ def _data_alone(base: RunSpec) -> RunSpec:
 
 def _about(data: Any) -> dict[str, Any]:
     return {
-        "command": " ".join(["run.py", *sys.argv[1:]]) if sys.argv[0] else "",
+        "command": typed.command(),
         "versions": host.versions("keras-tuner", "keras", "tensorflow", "jax", "numpy"),
         "data": {
             "name": data.name,

@@ -165,9 +165,9 @@ def _row(
 ) -> Row:
     subsets = study.spec.training_sets
     repeats = _repeats(each)
-    used, seeds = _used(study, each)
-    size, others = each.config.train_size, [subset for subset in subsets if subset not in used]
-    drawn = [data.training(size, *subset_parts(subset)) for subset in used or subsets]
+    whole, seeds = used(study, each)
+    size, others = each.config.train_size, [subset for subset in subsets if subset not in whole]
+    drawn = [data.training(size, *subset_parts(subset)) for subset in whole or subsets]
     sizes = [len(indices) for indices in drawn]
     distinct = [len(np.unique(indices)) for indices in drawn]
     return Row(
@@ -179,12 +179,12 @@ def _row(
         shown_share=variance_sources.shown_share(
             _DRAWS[subset_parts(subsets[0])[2]], max(sizes), len(data.training(size))
         ),
-        subsets=used,
+        subsets=whole,
         repeats=seeds,
         left_out=(tuple(others), tuple(r for r in repeats if r not in seeds)),
         failed=sum(run.status == "failed" for run in each.runs.values()),
         reason=each.reason,
-        **_parts(study, each, used, seeds, part, labels),
+        **_parts(study, each, whole, seeds, part, labels),
     )
 
 
@@ -197,7 +197,7 @@ def losses(study: Study) -> dict[str, dict[str, dict[str, Estimate]]]:
     labels = scores.read_labels(scores.labels_file(study.folder, part))
     found: dict[str, dict[str, dict[str, Estimate]]] = {}
     for each in crossings(study):
-        subsets, repeats = _used(study, each)
+        subsets, repeats = used(study, each)
         runs = [(study.folder, each.runs[s, r].spec) for s in subsets for r in repeats]
         files = scores.logits_files(runs, part) if runs else []
         taken: dict[str, dict[str, Estimate]] = {}
@@ -211,8 +211,8 @@ def _repeats(each: Crossing) -> list[int]:
     return sorted({repeat for _, repeat in each.runs})
 
 
-def _used(study: Study, each: Crossing) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """Returns the training sets and the seeds whose runs all finished."""
+def used(study: Study, each: Crossing) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Returns the training sets and the seeds whose runs all finished; none if not 2 x 2 did."""
     subsets, repeats = study.spec.training_sets, _repeats(each)
     done = {cell for cell, run in each.runs.items() if run.status == "finished"}
     table = np.array([[(subset, repeat) in done for repeat in repeats] for subset in subsets])

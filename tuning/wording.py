@@ -1,6 +1,5 @@
 """What a leaderboard tells, in words: the same in the terminal, the dashboard and the report."""
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -84,7 +83,7 @@ def _legend(board: Board) -> list[str]:
         line += "; (n): the seeds each that would tell"
     if any(pair.obstacle == "images" for pair in board.pairs):
         line += "; (images): no seeds would tell, more images would"
-    return textwrap.wrap(line + ".", 110)
+    return [line + "."]
 
 
 def _summary(board: Board) -> str:

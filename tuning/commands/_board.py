@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tuning import executors
+from tuning import cells, executors
 from tuning.commands import _options
 from tuning.study import Study
 
 if TYPE_CHECKING:
     from tuning.comparison import Board
-    from tuning.measures import Interval
     from tuning.rows import Row
 
 _GAP = "  "
+# Of a remark below a table, in characters.
+_WIDTH = 120
 
 
 def present(study: Study, *, as_json: bool) -> None:
@@ -43,10 +44,10 @@ def show(board: "Board", *, wide: bool = False) -> None:
     from tuning import wording  # SciPy: not on the way to a `--help`.
 
     click.echo(f"{board.study}: {board.metric} on {board.split}")
-    more = _occasional(board)
+    more = cells.occasional(board)
     table(board.rows, board.metric, more, wide=wide, descriptive=board.descriptive)
     for line in wording.remarks(board):
-        click.echo(line)
+        click.echo(textwrap.fill(line, _WIDTH))
 
 
 def table(
@@ -70,7 +71,7 @@ def table(
     """
     from tuning import wording
 
-    columns = {**_columns(metric, wide, "descriptive" if descriptive else "95 %"), **more}
+    columns = {**cells.of_row(metric, wide=wide, descriptive=descriptive), **more}
     title, *lines = aligned([list(columns), *([c(row) for c in columns.values()] for row in rows)])
     several = len({row.family for row in rows}) > 1
     settings = [wording.settings(row, family=several) for row in rows]
@@ -114,53 +115,3 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         )
         for row in rows
     ]
-
-
-def _occasional(board: "Board") -> dict[str, Callable[["Row"], str]]:
-    """Returns the columns that only some leaderboards have."""
-    from tuning import wording
-
-    found: dict[str, Callable[[Row], str]] = {}
-    if any(row.stopped_early for row in board.rows):
-        found["epochs"] = lambda row: str(row.epochs)
-    if any(row.in_best_set is not None for row in board.rows):
-        found["best-set"] = lambda row: mark(bool(row.in_best_set))
-    verdicts = {pair.b: wording.verdict(pair) for pair in board.pairs}
-    if verdicts:
-        found["leader is"] = lambda row: verdicts.get(row.config_id, "")
-    return found
-
-
-def mark(marked: bool) -> str:
-    """Returns the cell of a column of marks."""
-    return "*" if marked else ""
-
-
-def _columns(metric: str, wide: bool, kind: str) -> dict[str, Callable[["Row"], str]]:
-    """Returns heading -> cell of a row."""
-    beside = {
-        "sd 95 %": lambda row: interval(row.sd_interval, digits=4),
-        "floor": lambda row: _number(row.sd_floor),
-    }
-    return {
-        "id": lambda row: row.config_id[:6],
-        "n": lambda row: f"{row.n} of {row.n + row.failed}" if row.failed else str(row.n),
-        metric: lambda row: _number(row.mean) or "failed",
-        f"new data {kind}": lambda row: interval(row.interval_new_data),
-        f"seeds {kind}": lambda row: interval(row.interval_seeds),
-        "sd": lambda row: _number(row.sd),
-        **(beside if wide else {}),
-        "parameters": lambda row: "" if row.parameters is None else f"{row.parameters:,}",
-        "s/run": lambda row: "" if row.seconds is None else f"{row.seconds:.1f}",
-    }
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
-
-
-def interval(found: "Interval | None", *, sign: str = "", digits: int = 3) -> str:
-    """Returns "0.95 to 0.98", or nothing for None; with `sign="+"` both ends have their sign."""
-    if found is None:
-        return ""
-    return " to ".join(f"{end:{sign}.{digits}f}" for end in found)

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tuning import cells
+
 if TYPE_CHECKING:
     from tuning.comparison import Board
     from tuning.pairs import Pair
@@ -44,20 +46,9 @@ def show_all(board: "Board") -> None:
     from tuning.commands import _board
 
     click.echo(f"{board.study}: {board.metric} on {board.split}, all pairs")
-    header = ["a", "b", "a minus b", "interval", "for", "level %", "a is"]
-    cells = [
-        [
-            pair.a[:6],
-            pair.b[:6],
-            f"{pair.difference:+.4f}",
-            _interval(pair.interval),
-            pair.target,
-            f"{100 * pair.confidence:.6g}",
-            wording.verdict(pair),
-        ]
-        for pair in board.pairs
-    ]
-    for line in _board.aligned([header, *cells]):
+    columns = cells.of_pair()
+    lines = [[cell(pair) for cell in columns.values()] for pair in board.pairs]
+    for line in _board.aligned([list(columns), *lines]):
         click.echo(line)
     for line in wording.notes(board):
         click.echo(line)
@@ -71,9 +62,7 @@ def show_all(board: "Board") -> None:
 
 
 def _interval(found: "tuple[float, float] | None") -> str:
-    from tuning.commands import _board
-
-    return _board.interval(found, sign="+", digits=4)
+    return cells.interval(found, sign="+", digits=4)
 
 
 def _sentence(pair: "Pair", margin: float) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import click
 
 from kerascnn import host
-from tuning import begin, executors
+from tuning import begin, executors, typed
 from tuning.commands import _options
 from tuning.repair import repair
 from tuning.study import Study
@@ -15,9 +15,9 @@ from tuning.study import Study
 
 def introduce(study: Study) -> None:
     """Says on stderr which study runs on which data, and what is odd about the data."""
-    mend(study)
-    with study.log:  # Another process may be writing it: that is said first, and alone.
-        ended = sum(1 for _ in study.log)
+    mend(study)  # Another process may be writing it: that is said first, and alone.
+    typed.note(study)
+    ended = sum(1 for _ in study.log)
     data = study.about["data"]
     height, width, channels = data["input_shape"]
     counts = ", ".join(f"{count} {part}" for part, count in data["parts"].items())

@@ -12,13 +12,6 @@ if TYPE_CHECKING:
     from tuning.confirmation_report import Report
     from tuning.limits import Limits
 
-_GUARANTEED = """\
-What holds: with {sure} confidence the best of the shortlist is among those not told apart (normal
-seeds, Welch's test, every look counted). The winner's numbers on the test set come from seeds and
-images that chose nothing, so they are not too good on average, and the interval over seeds holds.
-What does not: the best configuration of all may have missed the shortlist, and the search's own
-numbers are too good, as they chose it."""
-
 
 @click.command(epilog=_options.STUDY_HELP)
 @click.argument("study", required=False)
@@ -49,7 +42,7 @@ def command(
     on all that is not test, and scored on the test set, which is opened this once. The rules
     were fixed when the search began.
     """
-    from tuning import confirmation_report, launch
+    from tuning import confirmation_report, launch, typed
     from tuning.commands import _board, _progress, _start
     from tuning.study import find
 
@@ -57,6 +50,7 @@ def command(
     if study is None:
         click.echo(f"Study {found.folder}", err=True)
     _start.mend(found)
+    typed.note(found)
     with _start.explaining_a_stop(found), _progress.watching("") as watch:
         launch.confirm(
             found,
@@ -77,61 +71,21 @@ def command(
 
 
 def _show(report: "Report") -> None:
+    from tuning import cells
+    from tuning import confirmation_wording as words
     from tuning.commands import _board
 
-    seeds, undecided = _fresh(report), report.looks[-1]
-    click.echo(f"{report.study}: {report.metric} on confirmation, {seeds} fresh seeds each")
+    undecided = report.looks[-1]
+    click.echo(f"{report.study}: {words.on_confirmation(report)}")
     _board.table(
         report.confirmed,
         report.metric,
-        {"not told apart": lambda row: _board.mark(row.config_id in undecided)},
+        {"not told apart": lambda row: cells.mark(row.config_id in undecided)},
     )
-    click.echo(_chosen(report))
-    click.echo(f"\n{report.metric} on test, opened for the {_ordinal(report.openings)} time")
+    click.echo(words.chosen(report))
+    click.echo(f"\n{words.on_test(report)}")
     final = [report.winner, *([report.baseline] if report.baseline else [])]
-    is_winner = {"winner": lambda row: _board.mark(row is report.winner)}
-    _board.table(final, report.metric, is_winner)
-    click.echo(_ahead(report))
-    if report.search_mean is not None:
-        click.echo(f"The search had reported {report.search_mean:.4f} of it, on validation.")
-    for name, value in report.deviates.items():
-        click.echo(f"Deviates from what the study fixed when it began: {name}={value}.")
-    sure = " ".join(_GUARANTEED.format(sure=f"{1 - report.rules.alpha:.0%}").split())
-    click.echo("\n" + textwrap.fill(sure, 100))
-
-
-def _fresh(report: "Report") -> str:
-    counts = sorted({row.n + row.failed for row in report.confirmed})
-    return " to ".join(dict.fromkeys((str(counts[0]), str(counts[-1]))))
-
-
-def _chosen(report: "Report") -> str:
-    winner = report.winner.config_id[:6]
-    looks = f"{len(report.looks)} look" + ("s" if len(report.looks) > 1 else "")
-    if not report.tied:
-        return f"{winner} beats all others ({looks})."
-    tied = ", ".join(config[:6] for config in report.tied)
-    return (
-        f"A tie after {looks}: {winner} cannot be told from {tied}. It wins by having fewest "
-        "parameters, then the smallest sd."
-    )
-
-
-def _ahead(report: "Report") -> str:
-    from tuning.commands import _board
-
-    if report.baseline is None:
-        return "The winner is the baseline."
-    if report.difference is None:
-        return "The winner or the baseline has no mean: their runs failed."
-    interval = _board.interval(report.interval_new_data or report.interval_seeds, sign="+")
-    target = "new data" if report.interval_new_data else "seeds"
-    return (
-        f"Winner minus baseline: {report.difference:+.4f}, 95 % for {target} "
-        f"{interval or 'unknown'}: {(report.verdict or '').upper()}, by a margin of "
-        f"{report.rules.margin:g}."
-    )
-
-
-def _ordinal(number: int) -> str:
-    return {1: "first", 2: "second", 3: "third"}.get(number, f"{number}th")
+    _board.table(final, report.metric, {"winner": lambda row: cells.mark(row is report.winner)})
+    for line in (words.ahead(report), *words.optimism(report), *words.deviations(report)):
+        click.echo(line)
+    click.echo("\n" + textwrap.fill(" ".join(words.guarantees(report)), 100))

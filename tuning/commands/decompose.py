@@ -3,45 +3,18 @@
 import json
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from kerascnn.checks import SCHEMES
+from tuning import decomposition_wording as words
 from tuning.commands import _limits, _options
 
 if TYPE_CHECKING:
     from tuning.crossed import Estimate
     from tuning.decomposition_report import Report, Row
     from tuning.limits import Limits
-
-_LOSSES = {
-    "zero_one": "0-1 loss (share of errors; Kohavi-Wolpert)",
-    "brier": "Brier score (squared distance of probabilities)",
-    "cross_entropy": "cross-entropy (nats)",
-}
-_PARTS = {
-    "risk": "risk =",
-    "bias": "bias +",
-    "variance": "variance:",
-    "data": "data",
-    "seed": "seed",
-    "interaction": "interaction",
-}
-_READ = """\
-risk = bias + variance, and variance = data + seed + interaction: what other training images
-change, what another seed does, and what this seed does on these images only. The bias includes
-the noise of the labels. An estimate of what is really 0 is often negative, and is shown so."""
-_APPROXIMATE = """\
-± is half of a 95 % interval for other images, training sets and seeds, from leaving out one
-training set and one seed at a time: approximate and, with few of them, wide."""
-_ENTROPY = """\
-Cross-entropy: the variance is jackknifed over groups of {size} runs that share neither training
-set nor seed, and still a little low (about {low} % for logits that differ by 2), the bias as much
-too high."""
-# Runs in a group -> how much too low the jackknife is, in per cent, for logits that differ by 2.
-_LOW = {2: "8.5", 3: "3.4", 4: "2", 5: "1.1"}
 
 
 @click.command()
@@ -127,7 +100,7 @@ def _show(report: "Report") -> None:
         f"for networks trained on {trained or 'as many images as each row says'}: "
         + _design(report, rows)
     )
-    for loss, title in _LOSSES.items():
+    for loss, title in words.LOSSES.items():
         click.echo(f"\n{title}")
         _table(loss, rows, own_sizes=not trained)
     click.echo()
@@ -138,12 +111,12 @@ def _show(report: "Report") -> None:
 def _table(loss: str, rows: Sequence["Row"], *, own_sizes: bool) -> None:
     from tuning.commands import _board
 
-    header = ["", *(["trained on"] if own_sizes else []), *_PARTS.values()]
+    header = ["", *(["trained on"] if own_sizes else []), *words.PARTS.values()]
     cells = [
         [
             _name(row),
             *([_span(row.trained_on)] if own_sizes else []),
-            *(_cell(row.losses[loss][part]) for part in _PARTS),
+            *(_padded(row.losses[loss][part]) for part in words.PARTS),
         ]
         for row in rows
     ]
@@ -151,16 +124,14 @@ def _table(loss: str, rows: Sequence["Row"], *, own_sizes: bool) -> None:
         click.echo(line.rstrip())
 
 
-def _cell(estimate: "Estimate") -> str:
-    half = estimate.half
-    # As wide as one that is there, so that values stand below each other.
-    width = " " * len(" ±.0000") if half is None else f" ±{half:.4f}".replace("±0.", "±.")
-    return f"{estimate.value:.4f}{width}"
+def _padded(estimate: "Estimate") -> str:
+    # As wide as one with an interval, so that values stand below each other.
+    width = " " * len(" ±.0000") if estimate.half is None else ""
+    return words.cell(estimate) + width
 
 
 def _name(row: "Row") -> str:
-    settings = [f"{name}={value}" for name, value in row.hyperparameters.items()]
-    return " ".join((Path(row.family).stem, *settings))
+    return words.name(row.family, row.hyperparameters)
 
 
 def _span(ends: tuple[int, int]) -> str:
@@ -174,14 +145,7 @@ def _design(report: "Report", rows: Sequence["Row"]) -> str:
 
 
 def _notes(report: "Report", rows: Sequence["Row"]) -> list[str]:
-    notes = [_READ, _APPROXIMATE]
-    size = min(min(len(row.subsets), len(row.repeats)) for row in rows)
-    if size < 3:
-        notes[1] = (
-            "Below 3 x 3 runs nothing can be left out: such a row has no intervals, and may be "
-            "far off."
-        )
-    notes.append(_ENTROPY.format(size=size, low=_LOW.get(size, "1")))
+    notes = words.reading(min(min(len(row.subsets), len(row.repeats)) for row in rows))
     shares = [f"{_name(row)} {row.top_share:.0%}" for row in rows if row.top_share is not None]
     if shares:
         notes.append(f"Of it the top 1 % of the images hold: {', '.join(shares)}.")

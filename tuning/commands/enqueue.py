@@ -16,7 +16,7 @@ def command(arguments: tuple[str, ...]) -> None:
     family=NAME. What is not named has the value it has in the study. The next `search` command of
     the study tries it, also where the study had all its trials.
     """
-    from tuning import enqueued
+    from tuning import enqueued, typed
     from tuning.study import find
 
     named = [argument for argument in arguments if "=" not in argument]
@@ -27,6 +27,7 @@ def command(arguments: tuple[str, ...]) -> None:
     if not named:
         click.echo(f"Study {study.folder}", err=True)
     point = enqueued.point_of(study, values)
+    typed.note(study)
     if not enqueued.add(study, [(point, {})]):
         trial = enqueued.trial_of(study, point)
         where = "waits in line" if trial is None else f"is trial {trial}"
