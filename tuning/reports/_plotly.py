@@ -1,5 +1,6 @@
 """plotly's own JavaScript, from the installed package; plotly itself, which is slow, stays out."""
 
+import functools
 import importlib.util
 from pathlib import Path
 
@@ -16,7 +17,11 @@ def script() -> str:
     path = Path(spec.origin).parent / "package_data" / "plotly.min.js"
     if not path.is_file():
         raise ValueError(f"plotly is installed without {path}. Try: python -m pip install plotly")
+    return _read(path)
+
+
+@functools.cache
+def _read(path: Path) -> str:
+    text = path.read_text(encoding="utf-8")
     # In a string of JavaScript `\/` is `/`: within a page it must not end the script.
-    return (
-        path.read_text(encoding="utf-8").replace("</script", "<\\/script").replace("<!--", "<\\!--")
-    )
+    return text.replace("</script", "<\\/script").replace("<!--", "<\\!--")

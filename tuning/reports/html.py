@@ -143,7 +143,7 @@ def _row(row: Sequence[str], kinds: Sequence[str]) -> str:
 
 def _commands(report: Report) -> str:
     if not report.commands:
-        return _paragraphs(["None is known: the study was made from Python."])
+        return _paragraphs(["None is known: the study was imported, or made from Python."])
     lines = "\n".join(f"{_text(each.command)}" for each in report.commands)
     times = ", ".join(each.at for each in report.commands if each.at)
     return f"<pre>{lines}</pre>\n" + _paragraphs(

@@ -30,7 +30,7 @@ _LONG = r"p{0.3\linewidth}"
 
 def write(report: Report) -> str:
     """Returns a `table` for every table, with its notes as the caption."""
-    first = f"% {report.mark} of {_line(report.title)}, {report.written}"
+    first = f"% {report.mark}, written {report.written}"
     needs = r"% In the preamble: \usepackage{booktabs} \usepackage[T1]{fontenc}"
     return (
         "\n\n".join([f"{first}\n{needs}", *(_table(report, each) for each in report.tables)]) + "\n"
