@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import functools
 import hashlib
 import json
 import re
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kerascnn import __version__
+from kerascnn.record import RunRecord
 from tuning import (
     caveats,
     cells,
@@ -90,12 +92,24 @@ class Report:
     facts: Mapping[str, Mapping[str, str]]
 
 
+class _AsItStands(Study):
+    """A study whose runs are read once: a report is of one moment."""
+
+    def identified(self) -> list[tuple[str, RunRecord]]:
+        return list(self._identified)
+
+    @functools.cached_property
+    def _identified(self) -> list[tuple[str, RunRecord]]:
+        return super().identified()
+
+
 def gather(study: Study) -> Report:
     """Returns the report of a study.
 
     Raises:
         ValueError: If there is nothing to report yet.
     """
+    study = _AsItStands(study.folder)
     found = StudyFindings(study)
     confirmed = confirmation_report.report(study) if _is_confirmed(study) else None
     apart = tables.decomposition(study) if study.spec.subsets else []

@@ -17,6 +17,9 @@ from tuning.study import Study
 # Headings of columns that hold words, not numbers.
 WORDS = frozenset({"id", "a", "b", "for", "settings", "configuration"})
 
+# Rows of a leaderboard, and pairs, that are shown.
+_ROWS = 100
+
 Each = TypeVar("Each")
 
 
@@ -42,9 +45,9 @@ def leaderboard(board: Board) -> Table:
     columns = cells.of_row(board.metric, wide=False, descriptive=board.descriptive)
     return _of_rows(
         f"Leaderboard: {board.metric} on {board.split}",
-        board.rows,
+        board.rows[:_ROWS],
         {**columns, **cells.occasional(board)},
-        wording.remarks(board),
+        [*_others(len(board.rows), "configurations"), *wording.remarks(board)],
     )
 
 
@@ -53,7 +56,15 @@ def pairs(board: Board) -> Table | None:
     if not board.pairs:
         return None
     note = "The levels are for all of these pairs at once, as the leader was picked for leading."
-    return _table("The leader against each other", board.pairs, cells.of_pair(), [note])
+    notes = [*_others(len(board.pairs), "pairs"), note]
+    return _table("The leader against each other", board.pairs[:_ROWS], cells.of_pair(), notes)
+
+
+def _others(count: int, what: str) -> list[str]:
+    """Says that not all are shown; nothing if they are."""
+    if count <= _ROWS:
+        return []
+    return [f"The first {_ROWS} of {count:,} {what}; `compare --csv` and `--all-pairs` have all."]
 
 
 def confirmation(report: Report) -> list[Table]:

@@ -141,6 +141,29 @@ def test_one_seed_tells_what_it_cannot(tmp_path: Path) -> None:
     assert not [table for table in found.tables if table.title.startswith("The leader")]
 
 
+def test_a_long_leaderboard_is_cut_and_says_so(tmp_path: Path) -> None:
+    runs = [
+        dataclasses.replace(
+            boards.record(8, 0, 0.5),
+            spec=boards.BASE.configure({"filters": 8 + i}).repeated(0, "search", 0),
+        )
+        for i in range(101)
+    ]
+    table = _table(report.gather(boards.begin(tmp_path / "s", runs)), "Leaderboard")
+    assert len(table.rows) == 100
+    assert table.notes[0].startswith("The first 100 of 101 configurations")
+
+
+def test_a_report_is_of_one_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many parts it has, its runs are read once."""
+    made = reported.hostile(tmp_path)
+    calls = []
+    real = Study.identified
+    monkeypatch.setattr(Study, "identified", lambda self: (calls.append(1), real(self))[1])
+    report.gather(made)
+    assert len(calls) == 1
+
+
 def test_an_interrupted_search_is_told(tmp_path: Path) -> None:
     found = report.gather(_made(str(tmp_path / "s"), (8, 0, 0.5), (8, 1, 0.6), (16, 0, None)))
     told = "\n".join(found.deviations)

@@ -2,7 +2,7 @@
 (() => {
   const figures = JSON.parse(document.getElementById('what-is-drawn').textContent);
   const dark = matchMedia('(prefers-color-scheme: dark)');
-  const PAPER = 700;
+  const PAPER = {width: 700, size: 10};
 
   function colours(onPaper) {
     const style = getComputedStyle(document.documentElement);
@@ -17,13 +17,13 @@
 
   function draw(onPaper) {
     const {text, soft, back} = colours(onPaper);
-    const size = onPaper ? USUAL : Math.max(USUAL, parseFloat(getComputedStyle(document.body).fontSize) - 3);
+    const size = onPaper ? PAPER.size : Math.max(USUAL, parseFloat(getComputedStyle(document.body).fontSize) - 3);
     for (const {name, data, layout} of figures) {
       const place = document.getElementById(`figure-${name}`);
       // plotly chooses the colour of words on a half transparent cell as if the page were white.
       const traces = data.map((trace) => (trace.type === 'heatmap' ? {...trace, textfont: {color: text}} : trace));
-      const looks = {...layout, autosize: true, ...(onPaper ? {width: PAPER} : {}),
-        height: (layout.height || 520) * size / USUAL,
+      const looks = {...layout, autosize: true, ...(onPaper ? {width: PAPER.width} : {}),
+        height: (layout.height || 520) * Math.max(1, size / USUAL),
         font: {color: text, family: 'Roboto, "Segoe UI", system-ui, sans-serif', size},
         modebar: {bgcolor: 'rgba(0,0,0,0)', color: soft, activecolor: text},
         hoverlabel: {...layout.hoverlabel, bgcolor: back, font: {color: text}}};
