@@ -81,6 +81,13 @@ def test_the_figures_are_those_of_the_dashboard(page: Page, hostile: Report) -> 
     assert len(page.all("figcaption")) == len(shown)
 
 
+def test_no_value_of_a_figure_can_end_its_script() -> None:
+    values = [{reported.MARKUP: ["<!--<script>", "]]>&amp;\u2028"]}]
+    written = html._json(values)
+    assert not set(written) & set("<>&\u2028")
+    assert json.loads(written) == values
+
+
 def test_the_pages_words_are_what_strangers_wrote(page: Page) -> None:
     words = "".join(page.words)
     assert reported.MARKUP in words
