@@ -146,12 +146,22 @@ def _literal(path: Path, name: str, node: ast.expr | None) -> Any:
 
 
 def _find_dotted(name: str) -> importlib.machinery.ModuleSpec | None:
-    if not all(word.isidentifier() for word in name.split(".")):
+    """Finds a module as importing does, but for the packages on the way: none is imported."""
+    words = name.split(".")
+    if not all(word.isidentifier() for word in words):
         return None
-    try:
-        return importlib.util.find_spec(name)
-    except ModuleNotFoundError:
-        return None
+    found, where = None, None
+    for count in range(1, len(words) + 1):
+        if found is not None and where is None:
+            return None  # It is a module, and holds no other.
+        part = ".".join(words[:count])
+        finders = (getattr(finder, "find_spec", None) for finder in sys.meta_path)
+        specs = (find(part, where, None) for find in finders if find is not None)
+        found = next((spec for spec in specs if spec is not None), None)
+        if found is None:
+            return None
+        where = found.submodule_search_locations
+    return found
 
 
 def _load_file(path: Path) -> ModuleType:

@@ -126,17 +126,22 @@ def shown(groups: Groups) -> dict[str, dict[str, Value]]:
     if any(run.study.imported is not None for runs in groups.values() for run in runs):
         # What is not in a point was inactive: it has no value.
         return {config: dict(runs[0].record.point) for config, runs in groups.items()}
-    known = functools.cache(settings)
-    value = functools.cache(lambda config, name: value_of(groups[config][0].record.spec, name))
+    known = functools.cache(_settings)
+
+    @functools.cache
+    def value(config: str, name: str) -> Value | None:
+        record = groups[config][0].record
+        return _value(record, name, known(record.spec.family))
+
     found: dict[str, dict[str, Value]] = {}
     for config, runs in groups.items():
-        asked, spec = runs[0].record.point, runs[0].record.spec
+        asked = runs[0].record.point
         names = runs[0].study.spec.varied(asked) or tuple(asked)
         found[config] = {
-            name: asked[name] if name in asked else value(config, name)
+            name: asked.get(name, each)
             for name in names
             # A baseline may be of a family that was not searched.
-            if name not in ("family", "code") and name in known(spec.family)
+            if name not in ("family", "code") and (each := value(config, name)) is not None
         }
     if len({run.study.folder for runs in groups.values() for run in runs}) == 1:
         return found
@@ -146,13 +151,29 @@ def shown(groups: Groups) -> dict[str, dict[str, Value]]:
         name for spec in specs.values() for name in (*spec.hyperparameters, *CONFIGURABLE)
     )
     for name in (name for name in candidates if name not in names):
-        having = [config for config, spec in specs.items() if name in known(spec.family)]
-        if len({value(config, name) for config in having}) > 1:
+        if len({value(config, name) for config in specs} - {None}) > 1:
             names = (*names, name)
     return {
-        config: {name: value(config, name) for name in names if name in known(spec.family)}
-        for config, spec in specs.items()
+        config: {n: each for n in names if (each := value(config, n)) is not None}
+        for config in specs
     }
+
+
+def _settings(family: str) -> tuple[str, ...]:
+    """Returns what can be set of a family; nothing if there is none here, as of another's log."""
+    try:
+        return settings(family)
+    except ValueError:
+        return ()
+
+
+def _value(record: RunRecord, name: str, known: Sequence[str]) -> Value | None:
+    """Returns the value of a setting, of those that are known of its family; None: it has none."""
+    spec = record.spec
+    if known:
+        return value_of(spec, name) if name in known else None
+    told = {**record.point, **spec.hyperparameters, **{n: getattr(spec, n) for n in CONFIGURABLE}}
+    return told.get(name)
 
 
 def phase_of(study: Study, part: str) -> str:

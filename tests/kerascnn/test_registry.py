@@ -69,6 +69,22 @@ def test_dotted_module_is_an_entry() -> None:
     assert registry.load("kerascnn.models", "kerascnn.spec").__name__ == "kerascnn.spec"
 
 
+@pytest.mark.parametrize("name", ["parcel.odd", "parcel.none", "parcel.odd.deeper", "parcel"])
+def test_looking_for_a_module_imports_nothing(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the packages it lies in either: a log may name what it likes."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "parcel").mkdir()
+    (tmp_path / "parcel" / "__init__.py").write_text("1 / 0")
+    (tmp_path / "parcel" / "odd.py").write_text("def build(shape, n, *, units=8): ...")
+    if name == "parcel.odd":
+        assert registry.keywords("kerascnn.models", name, "build") == {"units": 8}
+    else:
+        with pytest.raises(ValueError, match="No 'parcel"):
+            registry.keywords("kerascnn.models", name, "build")
+
+
 def test_keywords_need_literal_defaults(tmp_path: Path) -> None:
     path = tmp_path / "odd.py"
     path.write_text("def build(shape, n, *, units=int()): ...")

@@ -13,6 +13,20 @@ from tuning.rules import Rules
 from tuning.space import Choice
 
 
+def test_settings_of_a_family_that_is_not_here_are_those_of_the_log(tmp_path: Path) -> None:
+    """Another's own family, of which there is no code: what its record says is shown."""
+    base = dataclasses.replace(BASE, family="/no/such/theirs.py", code="0" * 12)
+    spec = dataclasses.replace(SPEC, base=base)
+    config = dataclasses.replace(base, hyperparameters={"filters": 16})
+    made = dataclasses.replace(record(16, 0, 0.5), spec=config.repeated(0, "search", 0))
+    left_out = dataclasses.replace(  # At its default it is no hyperparameter.
+        record(8, 0, 0.4), spec=base.repeated(0, "search", 0)
+    )
+    study = begin(tmp_path / "theirs", [made, left_out], spec)
+    rows = comparison.compare(study).rows
+    assert [row.hyperparameters for row in rows] == [{"filters": 16}, {"filters": 8}]
+
+
 def other_seed(filters: int, repeat: int, accuracy: float) -> RunRecord:
     """Returns a run of a study with seed 1."""
     made = record(filters, repeat, accuracy)
