@@ -17,6 +17,8 @@ from kerascnn.spec import RunSpec
 Array = npt.NDArray[np.float64]
 # Logits of a run that are held at once: 8 MB in float64.
 _BLOCK = 2**20
+# Bytes up to which a file is read whole rather than mapped.
+_SMALL = 2**18
 
 
 def logits_files(runs: Sequence[tuple[Path, RunSpec]], part: str) -> list[Path]:
@@ -52,17 +54,21 @@ def read(labels: Path, files: Sequence[Path], name: str) -> tuple[Array | None, 
     if not any(file.exists() for file in files):  # Seen at once, of thousands.
         return None, [f"{_run_of(file)}: {file} is missing" for file in files]
     truth, wrong = _labels(labels)
-    if truth is not None:
-        wrong = problems(truth, files)
-    if truth is None or wrong:
+    if truth is None:
         return None, wrong
     found = np.empty((len(files), len(truth)))
     for row, file in zip(found, files, strict=True):
-        for images, logits in blocks(len(truth), [file]):
-            scores = metrics.per_image(logits[0], truth[images], name)
+        logits, problem = _logits(file, truth)
+        if logits is None or wrong:
+            wrong += [problem] if problem else []
+            continue
+        step = max(1, _BLOCK // logits.shape[1])
+        for start in range(0, len(truth), step):
+            images = slice(start, start + step)
+            scores = metrics.per_image(logits[images], truth[images], name)
             assert scores is not None  # It is a mean over images.
             row[images] = scores
-    return found, []
+    return (None, wrong) if wrong else (found, [])
 
 
 def read_labels(path: Path) -> npt.NDArray[np.integer[Any]] | None:
@@ -72,13 +78,22 @@ def read_labels(path: Path) -> npt.NDArray[np.integer[Any]] | None:
 
 def problems(labels: npt.NDArray[np.integer[Any]], files: Sequence[Path]) -> list[str]:
     """Returns a phrase for each file that does not hold the logits of these labels."""
-    wrong = []
-    for file in files:
-        try:
-            _checked(labels, file)
-        except ValueError as error:
-            wrong.append(str(error))
-    return wrong
+    return [problem for file in files if (problem := _logits(file, labels)[1])]
+
+
+def _logits(
+    file: Path, labels: npt.NDArray[np.integer[Any]]
+) -> tuple[npt.NDArray[Any] | None, str]:
+    """Returns (the logits of these labels, ""), or (None, what is wrong with the file)."""
+    try:
+        found = _open(file)
+        if found.ndim != 2 or len(found) != len(labels) or found.shape[1] <= labels.max():
+            raise ValueError(f"its shape is {found.shape}, there are {len(labels)} labels")
+    except FileNotFoundError:
+        return None, f"{_run_of(file)}: {file} is missing"
+    except (OSError, ValueError) as error:
+        return None, f"{_run_of(file)}: {file} is damaged: {error}"
+    return found, ""
 
 
 def votes(
@@ -89,23 +104,12 @@ def votes(
     Raises:
         ValueError: If the file does not hold the logits of these labels: the phrase of `problems`.
     """
-    logits = _checked(labels, file)
+    logits, wrong = _logits(file, labels)
+    if logits is None:
+        raise ValueError(wrong)
     classes = logits.shape[1]
     # Of a thousand runs on many images: as few bytes a vote as there can be.
     return logits.argmax(axis=1).astype(np.min_scalar_type(classes)), classes
-
-
-def _checked(labels: npt.NDArray[np.integer[Any]], file: Path) -> npt.NDArray[Any]:
-    try:
-        logits = _open(file)
-        shape = logits.shape
-        if len(shape) != 2 or shape[0] != len(labels) or shape[1] <= labels.max():
-            raise ValueError(f"its shape is {shape}, there are {len(labels)} labels")
-    except FileNotFoundError:
-        raise ValueError(f"{_run_of(file)}: {file} is missing") from None
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{_run_of(file)}: {file} is damaged: {error}") from None
-    return logits
 
 
 def _run_of(file: Path) -> str:
@@ -136,5 +140,8 @@ def _labels(path: Path) -> tuple[npt.NDArray[np.integer[Any]] | None, list[str]]
 
 
 def _open(path: Path) -> npt.NDArray[Any]:
-    """Maps a `.npy` file into memory, by which one that is cut off is told: a ValueError."""
-    return np.lib.format.open_memmap(path, mode="r")
+    """Opens a `.npy` file; one that is cut off is told: a ValueError."""
+    if path.stat().st_size > _SMALL:
+        return np.lib.format.open_memmap(path, mode="r")
+    with open(path, "rb") as file:  # Mapping takes three times as long, of thousands.
+        return np.lib.format.read_array(file, allow_pickle=False)

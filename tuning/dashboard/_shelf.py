@@ -10,11 +10,13 @@ from typing import Any
 
 from tuning import figures, wording
 from tuning.dashboard import _others, _under_way
+from tuning.dashboard._growing import GrowingLog
 from tuning.findings import Findings, StudyFindings
 from tuning.study import Study
 
 # How deep beneath the log directory a study may lie.
 _DEPTH = 3
+_FILES = ("study.json", "log.jsonl")
 # What is computed is kept this many times as long as it took, however fast the log grows.
 _REST = 4
 # Seconds for which a listing of the log directory is good.
@@ -40,6 +42,7 @@ class Shelf:
         self._others = _others.Others(logdir, provider, pattern)
         self._lock = threading.RLock()
         self._found: tuple[float, dict[str, Path]] = (0.0, {})
+        self._logs: dict[Path, GrowingLog] = {}
         self._kept: dict[tuple[str | None, ...], tuple[str, float, float, Findings]] = {}
 
     def names(self) -> dict[str, Path]:
@@ -98,7 +101,11 @@ class Shelf:
         known = self.names()
         if name == _others.NAME and name not in known:
             return self._others.findings(list(known.values()), metric)
-        study = Study(known[name])
+        folder = known[name]
+        study = Study(folder)
+        study.log = self._logs.setdefault(folder, GrowingLog(study.log.path))
+        while len(self._logs) > _KEPT:
+            del self._logs[next(iter(self._logs))]
         under_way = _under_way.courses(study, self._logdir, self._provider)
         return StudyFindings(study, metric, split, under_way)
 
@@ -135,7 +142,9 @@ def _studies(logdir: Path) -> Iterator[Path]:
     inside = logdir.resolve()
     for path, folders, files in os.walk(logdir, followlinks=True):
         folder = Path(path)
-        outside = not folder.resolve().is_relative_to(inside)
+        files = [name for name in files if name in _FILES]
+        kept = (folder, *(folder / name for name in files))
+        outside = any(not each.resolve().is_relative_to(inside) for each in kept)
         if "study.json" in files and not outside:
             yield folder
         if "study.json" in files or outside or len(folder.relative_to(logdir).parts) >= _DEPTH:
@@ -147,7 +156,7 @@ def _name(logdir: Path, folder: Path) -> str:
 
 
 def _written(folder: Path) -> float:
-    files = (folder / "log.jsonl", folder / "study.json", *folder.glob("examples-*.json"))
+    files = (*(folder / name for name in _FILES), *folder.glob("examples-*.json"))
     return max((file.stat().st_mtime for file in files if file.exists()), default=0.0)
 
 

@@ -8,6 +8,7 @@ before the tab is opened.
 import functools
 import importlib.util
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -154,9 +155,21 @@ def _asked(args: dict[str, str]) -> tuple[str, str | None, str | None]:
 
 
 def _json(request: Any, value: Any, code: int) -> Any:
-    # Bytes: TensorBoard would go through a large value in Python, number by number.
-    text = json.dumps(value, separators=(",", ":"))
+    # Text: TensorBoard would go through a large value in Python, number by number.
+    try:
+        text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except ValueError:  # A browser reads no NaN.
+        text = json.dumps(_finite(value), separators=(",", ":"))
     return http_util.Respond(request, text, "application/json", code=code)
+
+
+def _finite(value: Any) -> Any:
+    """Returns a JSON value, None in the place of numbers that are not finite."""
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _static(name: str, environ: Any, start: Any) -> Any:
