@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from kerascnn.record import RunLog, RunRecord
+from kerascnn.record import KINDS, RunLog, RunRecord
 
 
 class GrowingLog(RunLog):
@@ -46,7 +46,10 @@ class GrowingLog(RunLog):
     def _take(self, line: bytes) -> None:
         try:
             fields = json.loads(line)
-            if fields.pop("kind") == "run":
+            kind = fields.pop("kind")
+            if kind not in KINDS:
+                raise ValueError(f"No {kind!r} in {KINDS}.")
+            if kind == "run":
                 self._records.append(RunRecord.from_json(fields))
         except (ValueError, KeyError, TypeError, AttributeError):
             list(self.lines())  # It says which line is damaged.

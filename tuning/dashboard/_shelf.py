@@ -40,14 +40,15 @@ class Shelf:
         self._logdir = logdir
         self._provider = provider
         self._others = _others.Others(logdir, provider, pattern)
-        self._lock = threading.RLock()
+        self._listing = threading.Lock()
+        self._lock = threading.Lock()  # Of the readings: a listing does not wait for them.
         self._found: tuple[float, dict[str, Path]] = (0.0, {})
         self._logs: dict[Path, GrowingLog] = {}
         self._kept: dict[tuple[str | None, ...], tuple[str, float, float, Findings]] = {}
 
     def names(self) -> dict[str, Path]:
         """Returns name -> folder of the studies, the one last written first."""
-        with self._lock:
+        with self._listing:
             at, known = self._found
             if time.monotonic() - at > _LISTED or not known:
                 paths = sorted(_studies(self._logdir), key=_written, reverse=True)

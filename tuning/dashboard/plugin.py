@@ -1,15 +1,17 @@
 """The plug-in as TensorBoard sees it: what the tab is called, and its routes.
 
 Its routes answer GET with JSON or a PNG, and take names of studies that were found beneath the log
-directory, never paths. TensorBoard imports this at every start, so that nothing heavy is imported
-before the tab is opened.
+directory, never paths. TensorBoard imports this at every start: nothing heavy is imported with it.
+Where there is a study, it is read beside, so that it is there once the tab is opened.
 """
 
+import contextlib
 import functools
 import importlib.util
 import json
 import math
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +35,7 @@ class ComparePlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
     plugin_name = "compare"
 
     def __init__(self, context: base_plugin.TBContext, group: str = "") -> None:
-        """Keeps what TensorBoard hands over; nothing is read before the tab is opened.
+        """Keeps what TensorBoard hands over, and begins to read.
 
         Args:
             context: Of TensorBoard.
@@ -41,6 +43,17 @@ class ComparePlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
         """
         self._context = context
         self._group = group
+        self._making = threading.Lock()
+        threading.Thread(target=self._read_ahead, daemon=True).start()
+
+    def _read_ahead(self) -> None:
+        logdir = Path(self._context.logdir)
+        if not any(any(logdir.glob(f"{depth}study.json")) for depth in ("", "*/", "*/*/")):
+            return
+        # What is wrong is said to the page, which asks the same.
+        with contextlib.suppress(ValueError, OSError, KeyError):
+            for name in self._shelf.listing()[:1]:
+                self._shelf.findings(name, None, None)
 
     def is_active(self) -> bool:
         """Returns whether there is anything to show: a study, or runs with scalars."""
@@ -63,8 +76,13 @@ class ComparePlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
             "/thumbnails": self._answering(self._thumbnails),
         }
 
-    @functools.cached_property
+    @property
     def _shelf(self) -> "Shelf":
+        with self._making:
+            return self._made
+
+    @functools.cached_property
+    def _made(self) -> "Shelf":
         from tuning import logged
         from tuning.dashboard._shelf import Shelf
 

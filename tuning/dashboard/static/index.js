@@ -19,9 +19,10 @@ export async function render() {
   readAddress();
   build();
   followTheme();
-  FRAME.addEventListener('hashchange', () => readAddress() && load());
+  FRAME.addEventListener('hashchange', () => readAddress() && loadStudies());
   await loadStudies();
-  plotly();
+  // Fetched while there is time, run with the first figure: it takes the page's thread a while.
+  document.head.append(make('link', {rel: 'prefetch', href: 'plotly.js'}));
   setInterval(poll, POLL_MS);
 }
 
@@ -76,6 +77,15 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+// What is drawn anew is another element: the focus goes to the one in its place.
+function keepingFocus(redraw) {
+  const held = document.activeElement;
+  const name = ['id', 'data-config', 'data-sort', 'aria-label'].find((each) => held.hasAttribute(each));
+  const place = [at.controls, at.tabs, at.list, at.options, at.figure].find((each) => each.contains(held));
+  redraw();
+  if (name && !held.isConnected) place?.querySelector(`${held.localName}[${name}="${CSS.escape(held.getAttribute(name))}"]`)?.focus();
+}
+
 function chooser(label, values, value, changed) {
   const select = make('select', {'aria-label': label, onchange: () => changed(select.value)},
     ...values.map((each) => make('option', {value: each, selected: each === value}, each)));
@@ -96,12 +106,13 @@ function build() {
   at.tiles = make('ul', {class: 'tiles', 'aria-label': 'Images', onkeydown: turnTile});
   at.note = make('p', {class: 'note'});
   at.remarks = make('div', {class: 'remarks'});
+  at.panel = make('section', {role: 'tabpanel', id: 'panel'}, at.question, at.options, at.figure, at.note, at.tiles, at.remarks);
   document.body.append(
     make('header', {}, at.controls, at.status),
     at.tabs,
     at.main = make('main', {},
       make('aside', {'aria-label': 'Configurations'}, at.filter, at.clear, at.list),
-      make('section', {role: 'tabpanel', id: 'panel'}, at.question, at.options, at.figure, at.note, at.tiles, at.remarks)));
+      at.panel));
 }
 
 function followTheme() {
@@ -156,8 +167,7 @@ async function load() {
     page.version = found.version;
     const known = new Set(Object.keys(found.states));
     state.selected = state.selected.filter((config) => known.has(config));
-    controls();
-    list();
+    keepingFocus(() => { controls(); list(); });
     await show();
     status();
   } catch (error) { say(error.message, true); }
@@ -243,7 +253,7 @@ function turnTab(event) {
 function select(ids) {
   state.selected = ids;
   writeAddress();
-  list();
+  keepingFocus(list);
   show();
 }
 
@@ -276,7 +286,6 @@ function signs(id) {
 }
 
 function list() {
-  const focused = document.activeElement?.dataset?.config;
   const ids = Object.keys(page.found.states).filter(matches);
   const shown = ids.filter((id, place) => place < LISTED || state.selected.includes(id));
   const means = new Map((page.found.board?.configurations || []).map((row) => [row.config_id, row.mean]));
@@ -285,14 +294,13 @@ function list() {
     ` ${fixed(means.get(id), 4)} `, signs(id)))));
   if (ids.length > LISTED) at.list.append(make('li', {}, `${ids.length - LISTED} more: filter`));
   at.clear.disabled = !state.selected.length;
-  if (focused) at.list.querySelector(`[data-config="${CSS.escape(focused)}"]`)?.focus();
 }
 
 async function show() {
   if (!page.found) return;
   at.remarks.replaceChildren();
   at.main.classList.toggle('table', state.view === 'leaderboard');
-  if (state.view === 'leaderboard') return leaderboard();
+  if (state.view === 'leaderboard') return keepingFocus(leaderboard);
   const about = page.found.figures.find((each) => each.name === state.view);
   at.question.textContent = about.question;
   const turn = (page.turn = (page.turn || 0) + 1);
@@ -301,7 +309,8 @@ async function show() {
   try {
     const [figure, library] = await Promise.all([get('figure', query), plotly()]);
     if (turn !== page.turn || about.name !== state.view) return;
-    draw(figure, library);
+    keepingFocus(() => draw(figure, library));
+    at.panel.dataset.view = about.name;
   } catch (error) { say(error.message, true); }
 }
 
@@ -413,6 +422,7 @@ function sorted(rows) {
 
 function leaderboard() {
   page.turn = (page.turn || 0) + 1;
+  at.panel.dataset.view = 'leaderboard';
   at.question.textContent = 'Which configuration is best, and by more than its own noise?';
   at.options.replaceChildren();
   at.tiles.replaceChildren();
@@ -446,7 +456,6 @@ function sortBy(field) {
   page.sort = field;
   page.first = 0;
   show();
-  at.figure.querySelector(`[data-sort="${field}"]`)?.focus();
 }
 
 function pager(count) {
