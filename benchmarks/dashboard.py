@@ -255,6 +255,7 @@ def main() -> None:
     given = parser.parse_args()
     if lacking := browser.missing():
         parser.error(f"There is no {lacking}.")
+    browser.PATIENCE = 600  # What takes longer than a test may is measured, too.
     with tempfile.TemporaryDirectory() as passing:
         for count in given.configurations:
             folder = (given.keep or Path(passing)) / f"study-{count}"

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 # Where tests must not be left out: `.ci/run` sets it.
 NEEDED = "KERASCNN_NEED_BROWSER"
 # Seconds after which a wait is given up; nothing waits for as long as things go well.
-_PATIENCE = 60
+PATIENCE = 60
 _OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader")
 
 
@@ -50,7 +50,7 @@ def chromium(width: int = 1280, height: int = 900) -> Iterator[Any]:
     service = webdriver.ChromeService(shutil.which("chromedriver"))
     driver = webdriver.Chrome(options=options, service=service)
     try:
-        driver.set_script_timeout(_PATIENCE)
+        driver.set_script_timeout(PATIENCE)
         yield driver
     finally:
         driver.quit()
@@ -153,7 +153,7 @@ class Tab:
 
         ask = what if callable(what) else lambda: self.js(what, *arguments)
         try:
-            return WebDriverWait(self.driver, _PATIENCE, 0.1).until(lambda driver: ask())
+            return WebDriverWait(self.driver, PATIENCE, 0.1).until(lambda driver: ask())
         except TimeoutException:
             status = self.js("return document.querySelector('.status')?.textContent")
             raise AssertionError(f"Never came: {what}, {arguments}. Status: {status!r}") from None

@@ -72,3 +72,14 @@ def test_a_repaired_log_is_read_anew(tmp_path: Path) -> None:
         assert _same(log) == 3
         written.give_up({2: "Lost."})
         assert _same(log) == 2
+
+
+def test_a_log_that_is_cut_is_read_anew(tmp_path: Path) -> None:
+    log = GrowingLog(tmp_path / "log.jsonl")
+    with RunLog(log.path) as written:
+        for repeat in range(3):
+            written.append_record(boards.record(8, repeat, 0.5))
+    assert _same(log) == 3
+    with open(log.path, "r+b") as file:
+        file.truncate(len(log.path.read_bytes().splitlines(keepends=True)[0]))
+    assert _same(log) == 1

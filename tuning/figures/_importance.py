@@ -13,6 +13,8 @@ from tuning.rows import Row
 
 # Configurations below which a forest of trees only repeats their noise.
 _LEAST = 8
+# Configurations it is computed of, as the time it takes grows faster than they do.
+_MOST = 400
 
 
 def of(rows: Sequence[Row], names: Sequence[str]) -> tuple[dict[str, float], str]:
@@ -27,6 +29,10 @@ def of(rows: Sequence[Row], names: Sequence[str]) -> tuple[dict[str, float], str
     whole = [row for row in rows if all(name in row.hyperparameters for name in names)]
     if len(whole) < _LEAST:
         return {}, f"Importance takes {_LEAST} configurations that share their settings."
+    told = "Importance: how much of the variance of the means a setting explains alone."
+    if len(whole) > _MOST:
+        told = f"{told[:-1]}, of {_MOST} of {len(whole):,} configurations."
+        whole = [whole[place * len(whole) // _MOST] for place in range(_MOST)]  # Good and bad.
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -41,7 +47,6 @@ def of(rows: Sequence[Row], names: Sequence[str]) -> tuple[dict[str, float], str
         warnings.simplefilter("ignore")
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
         found = optuna.importance.get_param_importances(study, evaluator=evaluator)
-    told = "Importance: how much of the variance of the means a setting explains alone."
     return {str(name): float(value) for name, value in found.items()}, told
 
 
