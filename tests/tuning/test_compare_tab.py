@@ -129,7 +129,19 @@ def test_a_click_selects_everywhere(tab: Tab, printed: dict[str, Any], start: st
 
 def test_the_address_restores_what_was_seen(tab: Tab, printed: dict[str, Any]) -> None:
     best, second = _ids(printed)[:2]
-    tab.open("curves", selected=f"{second},{best}", o_curve="loss/train", o_over="seconds")
+    tab.open()
+    tab.turn("curves")
+    for config in (second, best):
+        tab.js("document.querySelector(arguments[0]).click()", f".list [data-config='{config}']")
+    for option, value in {"curve": "loss/train", "over": "seconds"}.items():
+        tab.js(
+            "const it = document.querySelector(`.options [aria-label=${arguments[0]}]`);"
+            "it.value = arguments[1]; it.dispatchEvent(new Event('change'))",
+            option,
+            value,
+        )
+        tab.until(lambda value=value: value in urllib.parse.unquote(tab.hash()))
+    tab.until(lambda: "seconds" in json.loads(tab.figure())[1]["xaxis"]["title"]["text"])
     for _ in range(2):
         assert set(tab.ticked()) == {best, second}
         values = "return [...document.querySelectorAll('.options select')].map(s => s.value)"
