@@ -75,6 +75,7 @@ LAYERS = [
     {"tuning.findings", "tuning.confirmation_wording", "tuning.decomposition_wording"},
     {
         "tuning.event_logs",
+        "tuning.study_findings",
         "tuning.figures",
         "tuning.tables",
         "tuning.provenance",

@@ -19,7 +19,7 @@ from kerascnn import registry
 from kerascnn.spec import Value
 from tuning import comparison, log_curves, log_wording, logged, measures, pairs, tags, trial
 from tuning.comparison import Board
-from tuning.findings import Course, Share
+from tuning.findings import Course, Share, WithoutAnswers
 from tuning.logged import Place, Reader, Run, Series, Session
 from tuning.pairs import Pair, Question, Sample
 from tuning.rows import Row
@@ -40,7 +40,7 @@ _NO_SETTINGS = (
 )
 
 
-class LogFindings:
+class LogFindings(WithoutAnswers):
     """What event files tell.
 
     Args:

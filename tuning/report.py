@@ -26,9 +26,9 @@ from tuning.comparison import Board
 from tuning.confirmation import Attempt
 from tuning.confirmation_report import Report as Confirmed
 from tuning.figures import Figure
-from tuning.findings import StudyFindings
 from tuning.rows import Row
 from tuning.study import Study
+from tuning.study_findings import StudyFindings
 from tuning.tables import Table
 from tuning.typed import Typed
 

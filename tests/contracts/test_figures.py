@@ -11,8 +11,9 @@ from tests import boards, logs
 from tuning import figures, logged
 from tuning.event_logs import LogFindings
 from tuning.figures import NothingToShow
-from tuning.findings import Course, Findings, StudyFindings
+from tuning.findings import Course, Findings
 from tuning.logged import Reader
+from tuning.study_findings import StudyFindings
 
 NAMES = figures.names()
 RIGHT = {8: 0.5, 16: 0.7, 32: 0.9}

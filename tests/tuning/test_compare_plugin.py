@@ -23,7 +23,7 @@ from tuning.space import Choice
 from tuning.study import Study
 
 STATIC = Path(plugin.__file__).parent / "static"
-DATA = ("/studies", "/version", "/findings", "/figure")
+DATA = ("/studies", "/version", "/findings", "/figure", "/thumbnails")
 
 
 class Routes:
@@ -81,7 +81,7 @@ def test_what_there_is_is_told(routes: Routes) -> None:
         "file:///etc/passwd",
     ],
 )
-@pytest.mark.parametrize("route", ["/version", "/findings", "/figure"])
+@pytest.mark.parametrize("route", ["/version", "/findings", "/figure", "/thumbnails"])
 def test_only_studies_that_were_found_are_served(logs: Path, route: str, name: str) -> None:
     name = name.replace("SECRET", urllib.parse.quote(str(logs.parent / "secret")))
     answer = Routes(logs).ask(route, f"view=forest&study={name}")
@@ -125,7 +125,11 @@ def test_only_get_is_answered(routes: Routes, route: str, method: str) -> None:
 
 def test_no_route_takes_a_path(routes: Routes) -> None:
     assert all(re.fullmatch(r"/[a-z.]+", route) for route in routes.applications)
-    assert set(routes.applications) == {*DATA, "/index.js", "/style.css", "/plotly.js"}
+    assert set(routes.applications) == {
+        *DATA,
+        *(f"/{file.name}" for file in STATIC.iterdir()),
+        "/plotly.js",
+    }
 
 
 @pytest.mark.parametrize(
@@ -165,12 +169,13 @@ def test_a_damaged_log_is_one_line(logs: Path) -> None:
 
 
 def test_every_answer_is_json_or_a_file_of_ours(routes: Routes) -> None:
-    kinds = {"/index.js": "application/javascript", "/style.css": "text/css"}
-    kinds |= {"/plotly.js": "application/javascript"}
+    suffixes = {".js": "application/javascript", ".css": "text/css"}
+    kinds = {route: suffixes.get(Path(route).suffix) for route in routes.applications}
     for route in routes.applications:
         answer = routes.ask(route, "study=ours&view=forest")
-        assert answer.status_code == 200
-        assert answer.mimetype == kinds.get(route, "application/json")
+        # The study holds no pictures.
+        assert answer.status_code == (400 if route == "/thumbnails" else 200)
+        assert answer.mimetype == (kinds[route] or "application/json")
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 

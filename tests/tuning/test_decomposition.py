@@ -32,9 +32,9 @@ from tuning import (
 )
 from tuning.decomposition import Decomposition, crossings
 from tuning.executors import serial
-from tuning.findings import StudyFindings
 from tuning.search_spec import SearchSpec
 from tuning.study import Study
+from tuning.study_findings import StudyFindings
 
 EXACT = 1e-9
 Main = Callable[..., tuple[int, str, str]]

@@ -24,8 +24,8 @@ from tuning.cli import cli
 from tuning.commands import _limits
 from tuning.dashboard.plugin import ComparePlugin
 from tuning.figures import NothingToShow
-from tuning.findings import StudyFindings
 from tuning.study import Study, save_labels
+from tuning.study_findings import StudyFindings
 
 IMAGES = 20
 PART = np.arange(5, 5 + IMAGES)

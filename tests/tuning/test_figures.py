@@ -10,8 +10,8 @@ from tests.boards import begin, record, scored
 from tuning import comparison, figures, measures
 from tuning.figures import _importance, _marks
 from tuning.figures.cost import pareto
-from tuning.findings import StudyFindings
 from tuning.study import Study
+from tuning.study_findings import StudyFindings
 
 RUNS = 5
 
@@ -53,7 +53,8 @@ def test_forest_shows_what_failed_at_the_edge(tmp_path: Path) -> None:
     runs = [record(8, 0, 0.5), record(8, 1, 0.6), record(8, 2, None)]
     made = figures.make("forest", StudyFindings(begin(tmp_path / "s", runs)))
     (failed,) = (t for t in made.data if t.get("marker", {}).get("symbol") == "x")
-    assert failed["x"] == [made.layout["xaxis"]["range"][0]]
+    low, high = made.layout["xaxis"]["range"]
+    assert low <= failed["x"][0] < low + 0.05 * (high - low)
     assert "No." in failed["text"][0]
 
 

@@ -11,8 +11,9 @@ from typing import Any
 from tuning import figures, wording
 from tuning.dashboard import _others, _under_way
 from tuning.dashboard._growing import GrowingLog
-from tuning.findings import Findings, StudyFindings
+from tuning.findings import Findings
 from tuning.study import Study
+from tuning.study_findings import StudyFindings
 
 # How deep beneath the log directory a study may lie.
 _DEPTH = 3

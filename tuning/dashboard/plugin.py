@@ -66,8 +66,7 @@ class ComparePlugin(base_plugin.TBPlugin):  # type: ignore[misc]  # TensorBoard 
     def get_plugin_apps(self) -> dict[str, Callable[..., Any]]:
         """Returns route -> application."""
         return {
-            "/index.js": functools.partial(_static, "index.js"),
-            "/style.css": functools.partial(_static, "style.css"),
+            **{f"/{file.name}": functools.partial(_static, file) for file in _STATIC.iterdir()},
             "/plotly.js": _plotly,
             "/studies": self._answering(lambda args: self._shelf.listing()),
             "/version": self._answering(lambda args: self._shelf.version(args["study"])),
@@ -190,10 +189,9 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _static(name: str, environ: Any, start: Any) -> Any:
+def _static(file: Path, environ: Any, start: Any) -> Any:
     request = wrappers.Request(environ)
-    content = (_STATIC / name).read_bytes()
-    return http_util.Respond(request, content, _KINDS[Path(name).suffix])(environ, start)
+    return http_util.Respond(request, file.read_bytes(), _KINDS[file.suffix])(environ, start)
 
 
 def _plotly(environ: Any, start: Any) -> Any:

@@ -57,7 +57,8 @@ def figure(found: Findings, selected: Sequence[str], *, images: str) -> Figure:
             xaxis2=_marks.axis(
                 "the same by class, mean over images",
                 domain=[0.66, 1],
-                range=[0, 1],
+                range=[0, 1.15],  # With room for the number of the longest bar.
+                tickvals=[0, 0.25, 0.5, 0.75, 1],
                 tickformat=".0%",
             ),
             yaxis2=_marks.axis(
@@ -159,7 +160,8 @@ def _by_class(answers: Answers, names: Sequence[str]) -> dict[str, Any]:
         "x": [means[c] for c in shown],
         "y": places,
         "text": [f"{means[c]:.1%}" for c in shown],
-        "textposition": "auto",
+        "textposition": "outside",
+        "cliponaxis": False,
         "hovertext": [
             f"{_marks.text(names[c])}: a run is right on {means[c]:.1%} of {counts[c]:,} images"
             for c in shown
