@@ -60,11 +60,7 @@ class RunRecord:
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
             raise ValueError(f"`status` must be one of {STATUSES}. Received: {self.status!r}")
-        finite = math.isfinite
-        history = {
-            name: [float(v) if v is not None and finite(v) else None for v in values]
-            for name, values in self.history.items()
-        }
+        history = {name: _finite(values) for name, values in self.history.items()}
         object.__setattr__(self, "history", history)
 
     @property
@@ -84,6 +80,14 @@ class RunRecord:
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "RunRecord":
         return cls(**{**fields, "spec": RunSpec.from_json(fields["spec"])})
+
+
+def _finite(values: Sequence[float | None]) -> list[float | None]:
+    """Returns values as floats, and None for those that are not finite."""
+    with contextlib.suppress(TypeError):  # There is a None among them.
+        if math.isfinite(sum(values)):  # type: ignore[arg-type]  # Of long logs by far the fastest.
+            return list(map(float, values))  # type: ignore[arg-type]
+    return [float(v) if v is not None and math.isfinite(v) else None for v in values]
 
 
 class RunLog:
