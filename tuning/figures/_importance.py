@@ -4,6 +4,7 @@ Hutter, Hoos, Leyton-Brown, "An Efficient Approach for Assessing Hyperparameter 
 ICML 2014.
 """
 
+import functools
 import importlib.util
 import warnings
 from collections.abc import Sequence
@@ -33,21 +34,28 @@ def of(rows: Sequence[Row], names: Sequence[str]) -> tuple[dict[str, float], str
     if len(whole) > _MOST:
         told = f"{told[:-1]}, of {_MOST} of {len(whole):,} configurations."
         whole = [whole[place * len(whole) // _MOST] for place in range(_MOST)]  # Good and bad.
+    points = tuple(tuple(row.hyperparameters[name] for name in names) for row in whole)
+    return dict(_shares(tuple(names), points, tuple(row.mean for row in whole))), told
+
+
+@functools.lru_cache(maxsize=4)  # A selection draws the same again, and it takes seconds.
+def _shares(
+    names: tuple[str, ...], points: tuple[tuple[Any, ...], ...], means: tuple[float | None, ...]
+) -> tuple[tuple[str, float], ...]:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    space = {name: _domain([row.hyperparameters[name] for row in whole]) for name in names}
+    columns = zip(names, zip(*points, strict=True), strict=True)
+    space = {name: _domain(values) for name, values in columns}
     study = optuna.create_study()
-    for row in whole:
-        values = {name: row.hyperparameters[name] for name in names}
-        study.add_trial(
-            optuna.trial.create_trial(params=values, distributions=space, value=row.mean)
-        )
+    for point, mean in zip(points, means, strict=True):
+        values = dict(zip(names, point, strict=True))
+        study.add_trial(optuna.trial.create_trial(params=values, distributions=space, value=mean))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
         found = optuna.importance.get_param_importances(study, evaluator=evaluator)
-    return {str(name): float(value) for name, value in found.items()}, told
+    return tuple((str(name), float(value)) for name, value in found.items())
 
 
 def _domain(values: Sequence[Any]) -> Any:

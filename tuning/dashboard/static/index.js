@@ -9,6 +9,7 @@ import {tiles, turnTile} from './tiles.js';
 const FRAME = window.parent === window ? window : window.parent;
 const POLL_MS = 3000;
 const LOOK_EVERY = 4; // Polls between two looks for new studies.
+const WAIT_MS = 200;
 const LISTED = 200; // Configurations in the list beside a figure.
 
 export async function render() {
@@ -212,12 +213,20 @@ async function show() {
   const turn = (page.turn += 1);
   const query = {...asked(), view: state.view, selected: state.selected.join(',')};
   for (const [name, value] of Object.entries(state.options)) query[`o.${name}`] = value;
+  const waiting = setTimeout(() => about.name !== at.panel.dataset.view && wait(), WAIT_MS);
   try {
     const [figure, library] = await Promise.all([get('figure', query), plotly()]);
     if (turn !== page.turn || about.name !== state.view) return;
     keepingFocus(() => draw(figure, library));
     at.panel.dataset.view = about.name;
-  } catch (error) { say(error.message, true); }
+  } catch (error) { say(error.message, true); } finally { clearTimeout(waiting); }
+}
+
+// Another view's figure must not stand under this one's question.
+function wait() {
+  window.Plotly?.purge(at.figure);
+  at.figure.replaceChildren(make('p', {class: 'nothing'}, 'Drawing …'));
+  for (const each of [at.options, at.tiles, at.note]) each.replaceChildren();
 }
 
 function draw(figure, library) {
