@@ -12,6 +12,8 @@ SCHEDULES = ("constant", "cosine", "one_cycle")
 AUGMENTATIONS = ("shift", "flip", "rotation", "crop", "cutout")
 # Ways to draw several training sets from the training images.
 SCHEMES = ("disjoint", "bootstrap", "subsample")
+# The way a learning curve does: `train_size` images, drawn anew for each.
+DRAW = "draw"
 BALANCES = ("none", "weights", "sampling")
 PRECISIONS = ("float32", "bfloat16")
 
@@ -125,13 +127,16 @@ def subset_parts(subset: str) -> tuple[int, int, str]:
     """Returns (number of subsets, which, how they are drawn); "all" is part 0 of 1.
 
     Raises:
-        ValueError: If `subset` is neither "all" nor one of `SCHEMES` with K/I, 0 <= I < K.
+        ValueError: If `subset` is neither "all" nor `DRAW` or one of `SCHEMES` with K/I,
+            0 <= I < K.
     """
     if subset == "all":
         return 1, 0, "disjoint"
     scheme, _, numbers = subset.partition(":")
     count, _, part = numbers.partition("/")
-    if scheme in SCHEMES and count.isdecimal() and part.isdecimal() and int(part) < int(count):
+    known = (*SCHEMES, DRAW)
+    if scheme in known and count.isdecimal() and part.isdecimal() and int(part) < int(count):
         return int(count), int(part), scheme
-    known = f"'all' or {'|'.join(SCHEMES)}:K/I with I < K"
-    raise ValueError(f"`subset` must be {known}. Received: {subset!r}")
+    raise ValueError(
+        f"`subset` must be 'all' or {'|'.join(known)}:K/I with I < K. Received: {subset!r}"
+    )

@@ -70,7 +70,8 @@ class RunSpec:
             arxiv.org/abs/1710.03740, in the type of Kalamkar et al., 2019,
             arxiv.org/abs/1905.12322, which needs no scaling of the loss).
         phase: One of `checks.PHASES`.
-        subset: "all", or "disjoint:K/I": subset I of K, drawn in one of `checks.SCHEMES`.
+        subset: "all", or "disjoint:K/I": subset I of K, drawn in one of `checks.SCHEMES`
+            or as `checks.DRAW`.
         repeat: Which of the configuration's runs: 0, 1, ...
         seed: Of initial weights, order, augmentation and dropout: 31 bits.
         stop_epoch: Epochs to train, at most `epochs`; 0: all of them.

@@ -38,7 +38,7 @@ LAYERS = [
         "tuning.calibration",
         "tuning.scaling",
     },
-    {"tuning.variance_sources", "tuning.crossed", "tuning.pairs"},
+    {"tuning.variance_sources", "tuning.crossed", "tuning.pairs", "tuning.extrapolation"},
     {"tuning.spaces", "tuning.oracles", "tuning.executors", "tuning.keras_tuner_space"},
     {"tuning.search_spec", "tuning.searchable", "tuning.keras_tuner_project"},
     {"tuning.keras_tuner_metrics"},
@@ -69,10 +69,16 @@ LAYERS = [
     {
         "tuning.confirmation_report",
         "tuning.decomposition_report",
+        "tuning.curve_plan",
         "tuning.log_curves",
         "tuning.log_wording",
     },
-    {"tuning.findings", "tuning.confirmation_wording", "tuning.decomposition_wording"},
+    {
+        "tuning.findings",
+        "tuning.confirmation_wording",
+        "tuning.decomposition_wording",
+        "tuning.learning_curve",
+    },
     {
         "tuning.event_logs",
         "tuning.study_findings",

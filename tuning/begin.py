@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kerascnn import datasets, host, metrics, registry, trainers, training
-from kerascnn.checks import subset_parts
+from kerascnn.checks import DRAW, subset_parts
 from kerascnn.record import write_file
 from kerascnn.spec import RunSpec, Value, settings
 from tuning import executors, study, typed
@@ -103,10 +103,16 @@ def _check_sizes(spec: SearchSpec, data: Any) -> None:
 def _check_classes(spec: SearchSpec, data: Any, size: Any) -> None:
     """Refuses to draw training sets of which one would have no image of some class."""
     count, _, scheme = subset_parts(spec.training_sets[0])
+    # Draws of a size all have what its prefix has of each class.
     present = np.bincount(data.labels[data.training(size)], minlength=data.num_classes)
-    least = {"disjoint": count, "bootstrap": 1, "subsample": 2}[scheme]
+    least = {"disjoint": count, "bootstrap": 1, "subsample": 2, DRAW: 1}[scheme]
     if present.min() < least:
         name = data.class_names[present.argmin()]
+        if scheme == DRAW:
+            raise ValueError(
+                f"A training set of {size} images would have none of class {name!r}. Every class "
+                f"has one from {data.covering} images on."
+            )
         raise ValueError(
             f"{count} {scheme} subsets need at least {least} training images of every class. "
             f"Class {name!r} has {present.min()}."

@@ -104,7 +104,7 @@ def _left_out(study: Study) -> list[str]:
     known = crossings(study)
     names, lines = varied(known), []
     for each in known:
-        subsets, repeats = decomposition_report.used(study, each)
+        subsets, repeats = decomposition_report.in_full(study, each)
         seeds = sorted({repeat for _, repeat in each.runs})
         gone = [
             *(f"training set {s}" for s in study.spec.training_sets if s not in subsets),

@@ -97,7 +97,9 @@ def compare(
     studies = [study] if isinstance(study, Study) else list(study)
     if subsets := [each for each in studies if each.spec.subsets]:
         # Its runs differ by more than their seeds.
-        raise ValueError(f"{subsets[0].folder} is a decomposition: `decompose` prints its table.")
+        kind = "learning curve" if subsets[0].spec.is_learning_curve else "decomposition"
+        made_by = subsets[0].spec.made_by
+        raise ValueError(f"{subsets[0].folder} is a {kind}: `{made_by}` prints its table.")
     if len(studies) > 1 and (alone := [each for each in studies if each.imported is not None]):
         raise ValueError(f"{alone[0].folder} was imported, its data are unknown: it stands alone.")
     part, name = gathered.resolve(studies, metric, split)

@@ -115,7 +115,7 @@ class Decomposition:
                 each,
                 [
                     each.config.repeated(spec.seed, spec.phase, repeat, subset)
-                    for subset in spec.training_sets
+                    for subset in self._subsets(each.config)
                     for repeat in range(self._seeds)
                 ],
             )
@@ -124,9 +124,20 @@ class Decomposition:
         # Each in as many calls as there are workers: none idles at the end.
         self._rounds.train(specs, parts=self._workers, varied=varied(known.values()))
 
+    def _subsets(self, config: RunSpec) -> tuple[str, ...]:
+        """Returns what a configuration is trained on: there is one draw of all the images."""
+        spec = self._study.spec
+        alike = spec.is_learning_curve and config.train_size == images_of(self._study)
+        return spec.training_sets[:1] if alike else spec.training_sets
+
     def _ended(self, record: RunRecord) -> None:
         _refuse_the_impossible(record)
         self._first.add(record)
+
+
+def images_of(study: Study) -> int:
+    """Returns how many training images there are."""
+    return int(study.about["data"]["parts"]["train"])
 
 
 def crossings(study: Study) -> list[Crossing]:

@@ -92,7 +92,7 @@ def report(study: Study) -> Report:
         ValueError: If the study is none, or its data changed.
         RuntimeError: If of no configuration 2 x 2 runs finished.
     """
-    if not study.spec.subsets:
+    if study.spec.made_by != "decompose":
         raise ValueError(f"{study.folder} was made by `{study.spec.made_by}`, not by `decompose`.")
     part = training.SCORED_PARTS[study.spec.phase][0]
     labels = np.load(study.folder / f"labels-{part}.npy")
@@ -165,9 +165,9 @@ def _row(
 ) -> Row:
     subsets = study.spec.training_sets
     repeats = _repeats(each)
-    whole, seeds = used(study, each)
-    size, others = each.config.train_size, [subset for subset in subsets if subset not in whole]
-    drawn = [data.training(size, *subset_parts(subset)) for subset in whole or subsets]
+    used, seeds = in_full(study, each)
+    size, others = each.config.train_size, [subset for subset in subsets if subset not in used]
+    drawn = [data.training(size, *subset_parts(subset)) for subset in used or subsets]
     sizes = [len(indices) for indices in drawn]
     distinct = [len(np.unique(indices)) for indices in drawn]
     return Row(
@@ -197,7 +197,7 @@ def losses(study: Study) -> dict[str, dict[str, dict[str, Estimate]]]:
     labels = scores.read_labels(scores.labels_file(study.folder, part))
     found: dict[str, dict[str, dict[str, Estimate]]] = {}
     for each in crossings(study):
-        subsets, repeats = used(study, each)
+        subsets, repeats = in_full(study, each)
         runs = [(study.folder, each.runs[s, r].spec) for s in subsets for r in repeats]
         files = scores.logits_files(runs, part) if runs else []
         taken: dict[str, dict[str, Estimate]] = {}
@@ -211,7 +211,7 @@ def _repeats(each: Crossing) -> list[int]:
     return sorted({repeat for _, repeat in each.runs})
 
 
-def used(study: Study, each: Crossing) -> tuple[tuple[str, ...], tuple[int, ...]]:
+def in_full(study: Study, each: Crossing) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Returns the training sets and the seeds whose runs all finished; none if not 2 x 2 did."""
     subsets, repeats = study.spec.training_sets, _repeats(each)
     done = {cell for cell, run in each.runs.items() if run.status == "finished"}

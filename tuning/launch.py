@@ -249,7 +249,31 @@ def run_decomposition(
 ) -> "Report":
     """Runs a decomposition to its end; see `decompose` for the arguments."""
     from tuning import decomposition_report  # SciPy, as in `confirm`.
-    from tuning.decomposition import Decomposition
+
+    where: dict[str, Any] = {"workers": workers, "executor": executor}
+    run_crossing(begun, points, seeds=seeds, **where, limits=limits, watch=watch)
+    found = decomposition_report.report(begun)
+    decomposition_report.show_in_tensorboard(begun, found)
+    return found
+
+
+def run_crossing(
+    begun: Study,
+    points: Sequence[Mapping[str, Value]],
+    *,
+    seeds: int,
+    workers: int | None = None,
+    executor: str = "processes",
+    limits: Limits = UNLIMITED,
+    watch: Callable[[Progress], None] = lambda progress: None,
+) -> None:
+    """Trains training sets x seeds to the end; see `decompose` for the arguments.
+
+    Args:
+        begun: Of `new_decomposition` or `curve_plan.new_learning_curve`.
+        points: What these returned beside it.
+    """
+    from tuning.decomposition import Decomposition  # SciPy, as in `confirm`.
 
     spec = begun.spec
     calls = seeds * len(spec.training_sets) * len(points)
@@ -267,6 +291,3 @@ def run_decomposition(
             limits=limits,
             watch=watch,
         )()
-    found = decomposition_report.report(begun)
-    decomposition_report.show_in_tensorboard(begun, found)
-    return found

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kerascnn import registry
+from kerascnn.checks import SCHEMES
 from kerascnn.spec import RunSpec, Value, default_of
 from tuning import begin, executors
 from tuning import space as spaces
@@ -121,7 +122,7 @@ def new_training(
     Returns:
         The study, and the points in it that are these configurations.
     """
-    points = _given(family, preset, fixed, epochs)
+    points = given(family, preset, fixed, epochs)
     at_once = min(seeds * len(points), executors.cores(), workers or seeds * len(points))
     shared = max(1, executors.cores() // max(1, at_once))
     objective = begin.full_name(objective, "test_" if test else "val_")
@@ -172,13 +173,17 @@ def new_decomposition(
     Returns:
         The study, and the points in it that are these configurations.
     """
-    given = _given(family, preset, fixed, epochs)
+    configurations = given(family, preset, fixed, epochs)
+    if scheme not in SCHEMES:
+        raise ValueError(registry.unknown("schemes", scheme, SCHEMES))
     if seeds < 2:
         raise ValueError(f"`seeds >= 2` must hold: one shows no variance. Received: {seeds}")
-    families = list(given)
+    families = list(configurations)
     swept = _swept(families, fixed or {}, over or {})
     values = [{name: value} for name, choice in swept.items() for value in choice.values] or [{}]
-    points = [(each, {**point, **value}) for each, point in given.items() for value in values]
+    points = [
+        (each, {**point, **value}) for each, point in configurations.items() for value in values
+    ]
     for each, point in points:
         RunSpec(family=each, dataset="").configure(point)
     at_once = min(seeds * subsets * len(points), executors.cores(), workers or len(points) * seeds)
@@ -193,7 +198,7 @@ def new_decomposition(
     return begun, [begin.pointed(each, point) for each, point in points]
 
 
-def _given(
+def given(
     family: str, preset: str | None, fixed: Mapping[str, Value] | None, epochs: int
 ) -> dict[str, dict[str, Value]]:
     """Returns family -> the settings that a user gives its one configuration, all of them known."""

@@ -10,6 +10,8 @@ from tuning.measures import TINY, Array, Interval, Values
 
 # Exponents tried before the best is refined; published ones lie between 0.05 and 1.
 _EXPONENTS = np.geomspace(0.01, 5, 120)
+# The same where many curves are fitted at once, and none is refined.
+_FINE = 200
 # A law without a known floor is not to be asked beyond so many times its largest size.
 _REACH = 2.0
 # A fit with less residual is exact: it has rounding, and no noise to estimate an interval from.
@@ -84,6 +86,37 @@ def fit(sizes: Values, errors: Values, standard_errors: Values | None = None) ->
         floor_interval=interval,
         reach=float("inf") if known else _REACH * float(n.max()),
     )
+
+
+def fit_all(sizes: Values, errors: Array, standard_errors: Values) -> tuple[Array, Array, Array]:
+    """Returns (floors, scales, exponents) of the laws through many curves at once.
+
+    The exponent is the best of a fine grid, which is near enough for what fits of redrawn errors
+    are for: intervals.
+
+    Args:
+        sizes: As `fit` takes them.
+        errors: (curves, sizes).
+        standard_errors: As `fit` takes them, of all curves.
+    """
+    n = np.asarray(sizes, np.float64)
+    middle = np.exp(np.log(n).mean())
+    exponents = np.geomspace(_EXPONENTS[0], _EXPONENTS[-1], _FINE)
+    squares = np.asarray(standard_errors, np.float64) ** -2.0
+    x = (n / middle) ** -exponents[:, None]
+    total, first, second = squares.sum(), x @ squares, x**2 @ squares
+    y, xy = (errors @ squares)[:, None], errors @ (x * squares).T
+    # Least squares with both at least 0: where the free solution is not, one of them is 0.
+    scale = (total * xy - first * y) / (total * second - first**2)
+    floor = (y - scale * first) / total
+    floor = np.where(scale < 0, np.maximum(0, y / total), floor)
+    scale = np.where(floor < 0, np.maximum(0, xy / second), np.maximum(0, scale))
+    floor = np.maximum(0, floor)
+    misfit = floor**2 * total + 2 * floor * scale * first + scale**2 * second
+    best = (misfit - 2 * floor * y - 2 * scale * xy).argmin(axis=1)
+    rows = np.arange(len(errors))
+    found = exponents[best]
+    return floor[rows, best], scale[rows, best] * middle**found, found
 
 
 def held_out_error(sizes: Values, errors: Values, standard_errors: Values | None = None) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kerascnn import metrics, registry
-from kerascnn.checks import SCHEMES, subset_parts
+from kerascnn.checks import DRAW, SCHEMES, subset_parts
 from kerascnn.spec import RunSpec, Value, value_of
 from tuning import space as spaces
 from tuning.rules import Rules
@@ -75,7 +75,8 @@ class SearchSpec:
         max_params: Parameters a network of a search may have; 0: as many as it likes.
         max_macs: Multiply-accumulates an image it may take; 0: as many as it likes.
         subsets: "disjoint:4": how many training sets a decomposition crosses with the seeds, and
-            how they are drawn; "": it is none.
+            how they are drawn; "draw:3": the same of a learning curve, at each of its sizes; "":
+            it is neither.
     """
 
     base: RunSpec
@@ -131,7 +132,14 @@ class SearchSpec:
         """The command that makes such a study."""
         if self.oracle:
             return "search"
-        return "decompose" if self.subsets else "train"
+        if self.subsets:
+            return "learning-curve" if self.is_learning_curve else "decompose"
+        return "train"
+
+    @property
+    def is_learning_curve(self) -> bool:
+        """Whether its training sets are draws of several sizes."""
+        return self.subsets.startswith(f"{DRAW}:")
 
     @property
     def allots_seeds(self) -> bool:
@@ -149,7 +157,7 @@ class SearchSpec:
 
     @property
     def training_sets(self) -> tuple[str, ...]:
-        """What a decomposition trains on: "disjoint:4/0" and so on; else "all"."""
+        """What it trains on: "disjoint:4/0" and so on of a decomposition; else "all"."""
         if not self.subsets:
             return ("all",)
         count, _, _ = subset_parts(f"{self.subsets}/0")
@@ -230,7 +238,7 @@ class SearchSpec:
 
 def _check_subsets(subsets: str) -> None:
     scheme, _, count = subsets.partition(":")
-    if scheme not in SCHEMES:
+    if scheme not in (*SCHEMES, DRAW):
         raise ValueError(registry.unknown("schemes", scheme, SCHEMES))
     if not count.isdecimal() or int(count) < 2:
         raise ValueError(f"`subsets >= 2` must hold. Received: {count}")

@@ -98,7 +98,7 @@ def decomposition(study: Study) -> list[Table]:
     rows = [each for each in known if found[each.config.config_id]]
     if not rows:
         return []
-    used = [decomposition_report.used(study, each) for each in rows]
+    used = [decomposition_report.in_full(study, each) for each in rows]
     notes = [
         _drawn(study),
         *decomposing.reading(min(len(side) for sides in used for side in sides)),

@@ -86,6 +86,11 @@ class Dataset:
         """A fixed stratified sample of train, at most 5,000 images: sorted indices."""
         return np.sort(self.order[:PROBE_SIZE])
 
+    @property
+    def covering(self) -> int:
+        """The least number of images that `training` gives of every class."""
+        return int(np.unique(self.labels[self.order], return_index=True)[1].max()) + 1
+
     def training(
         self,
         train_size: int = 0,
@@ -101,14 +106,16 @@ class Dataset:
         images of each class as there are, drawn with replacement: some come twice or more, about
         37 % never. A "subsample" has half of the images of each class, to within one, drawn
         without replacement. These two are drawn by (scheme, count, part) alone, so that every
-        configuration and seed gets the same. Copies and groups of related images may be torn
-        apart: subsets are then less independent than they look.
+        configuration and seed gets the same. A "draw" has `train_size` images of all there are,
+        as many of each class as the first `train_size` of `order`, drawn without replacement by
+        (scheme, size, part). Copies and groups of related images may be torn apart: subsets are
+        then less independent than they look.
 
         Args:
-            train_size: Images in all, before the division; 0: all there are.
+            train_size: Images in all, before the division; of a "draw", its own; 0: all there are.
             count: Number of subsets.
             part: Which of them.
-            scheme: One of `checks.SCHEMES`.
+            scheme: One of `checks.SCHEMES`, or `checks.DRAW`.
             besides: Parts of the data that are trained on besides train, unless `train_size`
                 asks for fewer images.
 
@@ -125,6 +132,8 @@ class Dataset:
         if not train_size:
             prefix = np.concatenate([prefix, *(self.parts[name] for name in besides)])
         by_class = prefix[np.argsort(self.labels[prefix], kind="stable")]
+        if scheme == "draw":
+            return self._drawn(prefix, part)
         if scheme == "disjoint":
             chosen = by_class[part::count]
         else:
@@ -140,6 +149,15 @@ class Dataset:
         if not len(chosen):
             raise ValueError(f"{len(self.order)} training images cannot make {count} parts.")
         return np.sort(chosen)
+
+    def _drawn(self, like: npt.NDArray[np.int64], part: int) -> npt.NDArray[np.int64]:
+        """Returns sorted indices of train, of each class as many as in `like`, none twice."""
+        rng = np.random.default_rng([*b"draw", len(like), part])
+        chosen = [
+            rng.permutation(self.order[self.labels[self.order] == label])[:size]
+            for label, size in enumerate(np.bincount(self.labels[like]))
+        ]
+        return np.sort(np.concatenate(chosen))
 
     def pixels(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Returns images as the networks take them: float32 (n, height, width, channels)."""
