@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from kerascnn import __version__, attempt, datasets, metrics, quiet, registry, training
+from kerascnn import __version__, attempt, metrics, registry, training
 from kerascnn.exporters import _check
 from kerascnn.record import RunRecord
-from tuning import executors
+from tuning import executors, networks
 from tuning.study import Study
 
 if TYPE_CHECKING:
@@ -196,7 +196,9 @@ def _make(
     _check.read_logits(recorded)  # Said at once, not after the wait.
     if not network.exists():
         network = beside / "model.keras"
-        _in_process(study, study.spec.backend, _train_again, study, record, recorded, network)
+        _in_process(
+            study, study.spec.backend, networks.train_again, study, record, recorded, network
+        )
     card = _card(study, record, format)
     values = record, card, network, recorded, beside / "export"
     found: dict[str, Any] = _in_process(study, backend, _write, *values)
@@ -235,25 +237,6 @@ def _card(study: Study, record: RunRecord, format: str) -> dict[str, Any]:
     }
 
 
-def _train_again(study: Study, record: RunRecord, recorded: Path, target: Path) -> None:
-    """Writes the network of a run that was not kept, trained once more, to `target`."""
-    scratch = target.with_name("again")
-    with quiet.silenced():
-        runs = training.run([record.spec], folder=str(scratch), trainer=study.trainer, loggers=())
-    if runs[0].status != "finished":
-        raise RuntimeError(
-            f"{record.spec.run_name} was trained again and {runs[0].status}: {runs[0].reason}"
-        )
-    again = attempt.run_dir(scratch, record.spec)
-    _check.compare(
-        _check.softmax(_check.read_logits(again / recorded.name)),
-        _check.read_logits(recorded),
-        f"{recorded.parent / 'model.keras'} is not kept, and trained again it is another network",
-    )
-    os.replace(again / "model.keras", target)
-    shutil.rmtree(scratch)
-
-
 def _write(
     record: RunRecord, card: dict[str, Any], network: Path, recorded: Path, target: Path
 ) -> dict[str, Any]:
@@ -261,7 +244,7 @@ def _write(
     from kerascnn.exporters._export import Export
     from kerascnn.exporters.keras_archive import open_network
 
-    data = _data(record)
+    data = networks.data_of(record)
     height, width, channels = data.input_shape
     about = {
         **card,
@@ -283,15 +266,3 @@ def _write(
         precision=record.spec.precision,
     )
     return {"largest_difference": difference, "images": len(indices)}
-
-
-def _data(record: RunRecord) -> "Dataset":
-    spec = record.spec
-    data = datasets.load(spec.dataset, **spec.data_options)
-    if data.fingerprint != spec.fingerprint:
-        raise ValueError(
-            f"The data of {spec.dataset} changed since the run: fingerprint "
-            f"{data.fingerprint[:12]}, the run's {spec.fingerprint[:12]}. They are needed as they "
-            "were, to check the export."
-        )
-    return data

@@ -16,7 +16,7 @@ from kerascnn.exporters import _check
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec
 from tests import image_files
-from tuning import executors, exporting
+from tuning import executors, exporting, networks
 from tuning import study as studies
 from tuning.commands import export as export_command
 from tuning.search_spec import SearchSpec
@@ -188,14 +188,14 @@ def test_a_run_that_fails_when_trained_again_is_said(study: Study) -> None:
     wrong = dataclasses.replace(record, spec=dataclasses.replace(record.spec, train_size=10**6))
     target = study.folder.parent / "model.keras"
     with pytest.raises(RuntimeError, match=r"search0 was trained again and failed: ValueError: `t"):
-        exporting._train_again(study, wrong, target, target)
+        networks.train_again(study, wrong, target, target)
 
 
 def test_data_that_changed_are_refused(study: Study) -> None:
     record = _best(study)
     other = dataclasses.replace(record, spec=dataclasses.replace(record.spec, split_seed=1))
     with pytest.raises(ValueError, match="The data of digits changed since the run: fingerprint"):
-        exporting._data(other)
+        networks.data_of(other)
 
 
 def test_data_are_grouped_as_in_the_run(study: Study, tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_data_are_grouped_as_in_the_run(study: Study, tmp_path: Path) -> None:
     spec = dataclasses.replace(
         record.spec, dataset=path, fingerprint=fingerprint, group_by=pattern, train_size=0
     )
-    data = exporting._data(dataclasses.replace(record, spec=spec))  # Refuses another division.
+    data = networks.data_of(dataclasses.replace(record, spec=spec))  # Refuses another division.
     assert data.fingerprint == fingerprint
 
 

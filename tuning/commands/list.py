@@ -14,6 +14,7 @@ ROOMS = {
     "datasets": "kerascnn.datasets",
     "trainers": "kerascnn.trainers",
     "exporters": "kerascnn.exporters",
+    "corruptions": "kerascnn.corruptions",
     "loggers": "kerascnn.loggers",
     "spaces": "tuning.spaces",
     "oracles": "tuning.oracles",
@@ -28,7 +29,8 @@ ROOMS = {
 def command(room: str | None, entry: str | None, as_json: bool) -> None:
     """List families with presets, datasets, oracles and so on; `list spaces vgg` prints a space.
 
-    ROOM is one of families, datasets, trainers, exporters, loggers, spaces, oracles, executors;
+    ROOM is one of families, datasets, trainers, exporters, corruptions, loggers, spaces, oracles,
+    executors;
     left out, all of them. ENTRY shows one in full.
     """
     if room is not None and room not in ROOMS:
