@@ -43,12 +43,14 @@ class Protocol:
     Attributes:
         corruptions: Entries of `kerascnn/corruptions`, or the user's own.
         padding: One of `PADDINGS`.
+        shift: How far images are shifted, in pixels; 0: an eighth of a side.
         images: Validation images that are used, a stratified sample; 0: all.
         seed: Of what corruptions draw.
     """
 
     corruptions: tuple[str, ...]
     padding: str = "circular"
+    shift: int = 0
     images: int = 0
     seed: int = 0
 
@@ -63,7 +65,7 @@ class Protocol:
         """Eight hex digits: another protocol is measured anew."""
         strengths = {name: registry.constant(ROOM, name, "STRENGTHS") for name in self.corruptions}
         code = [registry.code_hash(ROOM, name) for name in self.corruptions]
-        values = [strengths, code, self.padding, self.images, self.seed]
+        values = [strengths, code, self.padding, self.shift, self.images, self.seed]
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:8]
 
 
@@ -80,9 +82,19 @@ def positions(labels: npt.NDArray[np.integer[Any]], images: int) -> npt.NDArray[
     return np.sort(np.argsort(labels, kind="stable")[chosen])
 
 
-def shifts(shape: Sequence[int]) -> list[tuple[int, int]]:
-    """Returns the nine shifts (down, right) in pixels, (0, 0) first, of images (height, width)."""
-    down, right = (max(1, int(side * _SHIFT)) for side in shape[:2])
+def shifts(shape: Sequence[int], by: int = 0) -> list[tuple[int, int]]:
+    """Returns the nine shifts (down, right) in pixels, (0, 0) first, of images (height, width).
+
+    Args:
+        shape: Of an image.
+        by: How far in pixels; 0: an eighth of each side, at least one.
+
+    Raises:
+        ValueError: If nothing of the image would be left in place of another part of it.
+    """
+    if by >= min(shape[:2]):
+        raise ValueError(f"A shift must be below the side, {min(shape[:2])} pixels. Received: {by}")
+    down, right = (by or max(1, int(side * _SHIFT)) for side in shape[:2])
     found = itertools.product((0, -down, down), (0, -right, right))
     return list(found)
 
@@ -102,7 +114,7 @@ def shifted(
 
 def variants(images: npt.NDArray[np.uint8], protocol: Protocol) -> Iterator[npt.NDArray[np.uint8]]:
     """Yields the images shifted, nine times, then corrupted: each corruption at its strengths."""
-    for shift in shifts(images.shape[1:]):
+    for shift in shifts(images.shape[1:], protocol.shift):
         yield shifted(images, shift, protocol.padding)
     for name, strength in itertools.product(protocol.corruptions, range(1, corruptions.LEVELS + 1)):
         yield corruptions.apply(name, images, strength, seed=protocol.seed)

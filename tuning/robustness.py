@@ -104,6 +104,7 @@ def measure(
     protocol = protocol or Protocol(corruptions=registry.names(robust_runs.ROOM))
     groups, _ = gathered.gather([study], PART, "accuracy")
     chosen = _chosen(study, beginnings)
+    moves = robust_runs.shifts(study.about["data"]["input_shape"], protocol.shift)
     records = {config: _records(groups.get(config, ()), config, seeds) for config in chosen}
     asked = [record for own in records.values() for record in own]
     where: dict[str, Any] = {"workers": workers, "executor": executor}
@@ -119,7 +120,7 @@ def measure(
         images=len(positions),
         calibration_images=len(labels),
         padding=protocol.padding,
-        shifts=tuple(robust_runs.shifts(study.about["data"]["input_shape"])),
+        shifts=tuple(moves),
         strengths={
             n: registry.constant(robust_runs.ROOM, n, "STRENGTHS") for n in protocol.corruptions
         },

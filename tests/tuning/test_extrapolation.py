@@ -94,7 +94,7 @@ def test_runs_too_few_to_tell_say_so() -> None:
 def test_many_fits_at_once_are_the_fits_one_by_one() -> None:
     rng = np.random.default_rng(3)
     se = 0.02 * LAW
-    errors = LAW + 3 * se * rng.normal(size=(30, 5))
+    errors = np.vstack([LAW + 3 * se * rng.normal(size=(30, 5)), np.linspace(0.1, 0.5, 5)])
     floors, scales, exponents = scaling.fit_all(SIZES, errors, se)
     for row, *law in zip(errors, floors, scales, exponents, strict=True):
         one = scaling.fit(SIZES, row, se)

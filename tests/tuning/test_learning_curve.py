@@ -131,6 +131,13 @@ def test_what_is_planted_is_recovered_through_the_whole_command(main: Main) -> N
             for repeat in range(3)
         ]
         assert point["error"] == pytest.approx(np.mean(runs), abs=0.5 / 217)
+        if point["subsets"] == 3 and point["size"] < POOL / 2:
+            table = np.round(np.reshape(runs, (3, 3)) * 217) / 217
+            data = learning_curve.data_variances([table], [point["size"]], POOL)[0]
+            se, df = learning_curve.standard_error(table, point["size"], POOL, data) or (0, 0)
+            floor = np.sqrt(np.mean(table) * (1 - np.mean(table)) / 9 / 217)
+            assert point["standard_error"] == pytest.approx(max(se, floor), rel=0.01)
+            assert point["df"] == pytest.approx(df)
         low, high = point["interval"]
         assert low < 0.02 + 2 * point["size"] ** -0.5 < high
     found = curve["extrapolation"]

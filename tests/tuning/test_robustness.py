@@ -141,6 +141,9 @@ def test_what_comes_in_at_the_edge_is_said(padding: str, row: list[int]) -> None
 def test_shifts_are_an_eighth_of_a_side_and_a_pixel_at_least() -> None:
     assert robust_runs.shifts((28, 40, 3))[:4] == [(0, 0), (0, -5), (0, 5), (-3, 0)]
     assert len(set(robust_runs.shifts((4, 4)))) == 9
+    assert robust_runs.shifts((28, 40, 3), 2)[-1] == (2, 2)
+    with pytest.raises(ValueError, match=r"below the side, 28 pixels\. Received: 28"):
+        robust_runs.shifts((28, 40, 3), 28)
 
 
 def test_a_sample_has_all_classes() -> None:
@@ -286,6 +289,7 @@ def test_another_protocol_is_measured_anew() -> None:
         Protocol(corruptions=names[:2]).digest,
         Protocol(corruptions=names, padding="edge").digest,
         Protocol(corruptions=names, images=100).digest,
+        Protocol(corruptions=names, shift=1).digest,
         Protocol(corruptions=names, seed=1).digest,
     }
-    assert len(digests) == 5
+    assert len(digests) == 6

@@ -59,6 +59,12 @@ also chose the leader, whose numbers are a little too good."""
     "edge or zero.",
 )
 @click.option(
+    "--shift",
+    type=click.IntRange(1),
+    metavar="PIXELS",
+    help="How far images are shifted.  [default: an eighth of the side]",
+)
+@click.option(
     "--images",
     type=click.IntRange(2),
     help="At most so many validation images, a stratified sample.  [default: all]",
@@ -83,6 +89,7 @@ def command(
     configs: tuple[str, ...],
     names: tuple[str, ...],
     padding: str,
+    shift: int | None,
     images: int | None,
     seeds: int | None,
     workers: int | None,
@@ -91,7 +98,7 @@ def command(
 ) -> None:
     """Measure how configurations of STUDY hold up on shifted and corrupted images.
 
-    All their runs are asked about the validation images, shifted nine ways by an eighth of a side
+    All their runs are asked about the validation images, shifted nine ways (by an eighth of a side)
     and corrupted at five strengths; confirmation and test images are not read. Runs whose network
     was not kept are trained again first, with the same numbers. What was measured is kept in the
     run's folder: the same command goes on from there.
@@ -103,7 +110,10 @@ def command(
 
     registry.source_file("tuning.executors", executor)
     protocol = Protocol(
-        corruptions=names or registry.names(ROOM), padding=padding, images=images or 0
+        corruptions=names or registry.names(ROOM),
+        padding=padding,
+        shift=shift or 0,
+        images=images or 0,
     )
     found = find(study)
     if study is None:
