@@ -146,6 +146,15 @@ def votes_file(study: Study, spec: RunSpec, protocol: Protocol) -> Path:
     return attempt.run_dir(study.folder, spec) / f"robustness-{protocol.digest}.npy"
 
 
+def read_votes(study: Study, spec: RunSpec, protocol: Protocol) -> npt.NDArray[np.int32] | None:
+    """Returns a run's votes, (variants, images); None if they are not there, or damaged."""
+    try:
+        votes: npt.NDArray[np.int32] = np.load(votes_file(study, spec, protocol))
+    except (OSError, ValueError, EOFError):
+        return None
+    return votes
+
+
 def measure(
     study: Study,
     records: Sequence[RunRecord],
@@ -171,7 +180,7 @@ def measure(
     Raises:
         RuntimeError: If a run cannot be had again.
     """
-    missing = [each for each in records if not votes_file(study, each.spec, protocol).exists()]
+    missing = [each for each in records if read_votes(study, each.spec, protocol) is None]
     ended = len(records) - len(missing)
     if not missing:
         return

@@ -184,8 +184,8 @@ def _measured(
     positions: npt.NDArray[np.int64],
 ) -> dict[str, Any]:
     """Returns the fields of a `Standing` that its runs give."""
-    files = [robust_runs.votes_file(study, record.spec, protocol) for record in records]
-    votes = np.stack([np.load(file) for file in files])
+    kept = [robust_runs.read_votes(study, record.spec, protocol) for record in records]
+    votes = np.stack([each for each in kept if each is not None])
     specs = [(study.folder, record.spec) for record in records]
     logits = [_check.read_logits(file) for file in scores.logits_files(specs, PART)]
     found = robust_scores.of_votes(votes, labels[positions], protocol.corruptions)

@@ -190,10 +190,10 @@ def test_all_seeds_are_measured_with_their_own_networks_and_once(
     roles = {each.family: each.role for each in found.standings}
     assert roles["linear"] in ("baseline", "leader, baseline")
     log = made.log.path.read_bytes()
-    # One is lost: it alone is measured again, and all comes out the same.
+    # One is damaged: it alone is measured again, and all comes out the same.
     lost = robust_runs.votes_file(made, records[1].spec, FEW)
     votes = np.load(lost)
-    lost.unlink()
+    lost.write_bytes(lost.read_bytes()[:-9])
     asked: list[RunRecord] = []
     again = networks.train_again
 
