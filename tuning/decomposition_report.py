@@ -179,12 +179,12 @@ def _row(
         shown_share=variance_sources.shown_share(
             _DRAWS[subset_parts(subsets[0])[2]], max(sizes), len(data.training(size))
         ),
-        subsets=whole,
+        subsets=used,
         repeats=seeds,
         left_out=(tuple(others), tuple(r for r in repeats if r not in seeds)),
         failed=sum(run.status == "failed" for run in each.runs.values()),
         reason=each.reason,
-        **_parts(study, each, whole, seeds, part, labels),
+        **_parts(study, each, used, seeds, part, labels),
     )
 
 

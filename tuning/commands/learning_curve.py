@@ -135,7 +135,7 @@ def _show(report: "Report") -> None:
 
 
 def _row(report: "Report", curve: "Curve", point: "Point") -> list[str]:
-    from tuning.commands import _board
+    from tuning import cells
 
     return [
         _name(report, curve),
@@ -144,7 +144,7 @@ def _row(report: "Report", curve: "Curve", point: "Point") -> list[str]:
         f"{point.subsets} x {point.seeds}",
         f"{point.n} of {point.n + point.failed}" if point.failed else str(point.n),
         "failed" if point.error is None else f"{point.error:.4f}",
-        _board.interval(point.interval, digits=4),
+        cells.interval(point.interval, digits=4),
     ]
 
 

@@ -188,9 +188,9 @@ def _by_strength(report: "Report") -> list[list[str]]:
 
 
 def _cell(score: "Score | None") -> str:
-    from tuning.commands import _board
+    from tuning import cells
 
     if score is None:
         return ""
-    interval = _board.interval(score.interval_new_data or score.interval_seeds)
+    interval = cells.interval(score.interval_new_data or score.interval_seeds)
     return f"{score.mean:.4f}" + (f" ({interval})" if interval else "")
