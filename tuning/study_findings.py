@@ -58,8 +58,8 @@ class StudyFindings:
         self._answers: dict[tuple[str, ...], Answers] = {}
         if study.spec.subsets:
             self.missing = (
-                f"{study.name} is a decomposition: its runs differ by more than their seeds. "
-                "Bias and variance, and the learning curves, show it."
+                f"{study.name} was made by `{study.spec.made_by}`: its runs differ by more than "
+                "their seeds. Bias and variance, and the curves, show it."
             )
             return
         try:

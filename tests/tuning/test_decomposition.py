@@ -169,7 +169,7 @@ def test_its_figure_shows_the_table_without_the_data(
             }
     made = figures.make("bias_variance", found, over="filters")
     assert [trace["x"] for trace in made.data] == [["4", "32"]] * len(made.data)
-    with pytest.raises(figures.NothingToShow, match="is a decomposition"):
+    with pytest.raises(figures.NothingToShow, match="was made by `decompose`"):
         figures.make("forest", found)
 
 

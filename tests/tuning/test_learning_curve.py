@@ -28,7 +28,7 @@ from tuning import (
 )
 from tuning.decomposition import Decomposition
 from tuning.executors import serial
-from tuning.findings import StudyFindings
+from tuning.study_findings import StudyFindings
 from tuning.study import Study
 
 Main = Callable[..., tuple[int, str, str]]
