@@ -28,8 +28,8 @@ from tuning import (
 )
 from tuning.decomposition import Decomposition
 from tuning.executors import serial
-from tuning.study_findings import StudyFindings
 from tuning.study import Study
+from tuning.study_findings import StudyFindings
 
 Main = Callable[..., tuple[int, str, str]]
 POOL = 1005
