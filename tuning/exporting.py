@@ -14,7 +14,7 @@ import numpy.typing as npt
 from kerascnn import __version__, attempt, metrics, registry, training
 from kerascnn.exporters import _check
 from kerascnn.record import RunRecord
-from tuning import executors, networks
+from tuning import executors, retraining
 from tuning.study import Study
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def export(
     if os.path.lexists(path):
         raise FileExistsError(f"{path} exists, and exports are not overwritten. Try another --to.")
     record = leaving(study, find(study, config_id))
-    found = _beside(path, lambda beside: _make(study, record, beside, format, backend))
+    found = beside(path, lambda beside: _make(study, record, beside, format, backend))
     return {
         "path": str(path),
         "format": format,
@@ -156,8 +156,16 @@ def probabilities(
     return out
 
 
-def _beside(path: Path, make: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
-    """Makes a folder beside `path` and renames it: there is all of it or nothing."""
+def beside(path: Path, make: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+    """Makes a folder beside `path` and renames it: there is all of it or nothing.
+
+    Args:
+        path: The folder there will be.
+        make: Makes it as `export` in the folder it is given.
+
+    Returns:
+        What `make` returned.
+    """
     made = [parent for parent in path.absolute().parents if not parent.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
@@ -196,26 +204,12 @@ def _make(
     _check.read_logits(recorded)  # Said at once, not after the wait.
     if not network.exists():
         network = beside / "model.keras"
-        _in_process(
-            study, study.spec.backend, networks.train_again, study, record, recorded, network
-        )
+        again = retraining.train_again, study, record, recorded, network
+        retraining.in_process(study, study.spec.backend, *again)
     card = _card(study, record, format)
     values = record, card, network, recorded, beside / "export"
-    found: dict[str, Any] = _in_process(study, backend, _write, *values)
+    found: dict[str, Any] = retraining.in_process(study, backend, _write, *values)
     return found
-
-
-def _in_process(study: Study, backend: str, function: Callable[..., Any], *values: Any) -> Any:
-    """Calls `function` in a fresh process, where `backend` and the threads can still be set."""
-    room = registry.load("tuning.executors", "processes")
-    executor = room.executor(1, environment=executors.settings(backend, study.spec.threads))
-    try:
-        result = executor.submit(function, *values).result()
-    except BaseException:
-        executor.shutdown(wait=False, cancel_futures=True)
-        raise
-    executor.shutdown()
-    return result
 
 
 def _card(study: Study, record: RunRecord, format: str) -> dict[str, Any]:
@@ -244,7 +238,7 @@ def _write(
     from kerascnn.exporters._export import Export
     from kerascnn.exporters.keras_archive import open_network
 
-    data = networks.data_of(record)
+    data = retraining.data_of(record)
     height, width, channels = data.input_shape
     about = {
         **card,

@@ -18,7 +18,7 @@ from kerascnn.exporters import _check
 from kerascnn.exporters.keras_archive import open_network
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec
-from tuning import networks, pools
+from tuning import pools, retraining
 from tuning.study import Study
 from tuning.trial import Progress
 
@@ -205,13 +205,13 @@ def _measure(study: Study, record: RunRecord, protocol: Protocol) -> None:
         network = folder / "model.keras"
         if not network.exists():
             network = Path(scratch) / "model.keras"
-            networks.train_again(study, record, recorded, network)
+            retraining.train_again(study, record, recorded, network)
         model = open_network(network)
 
     def answer(pixels: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
         return np.asarray(model.predict_on_batch(pixels))
 
-    data = networks.data_of(record)
+    data = retraining.data_of(record)
     own = data.parts[PART]
     chosen = positions(data.labels[own], protocol.images)
     answers = [

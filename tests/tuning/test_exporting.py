@@ -16,7 +16,7 @@ from kerascnn.exporters import _check
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec
 from tests import image_files
-from tuning import executors, exporting, networks
+from tuning import executors, exporting, retraining
 from tuning import study as studies
 from tuning.commands import export as export_command
 from tuning.search_spec import SearchSpec
@@ -67,7 +67,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
     def call(study: Study, backend: str, function: Callable[..., Any], *values: Any) -> Any:
         return function(*values)
 
-    monkeypatch.setattr(exporting, "_in_process", call)
+    monkeypatch.setattr(retraining, "in_process", call)
 
 
 def _best(study: Study) -> RunRecord:
@@ -188,7 +188,7 @@ def test_a_run_that_fails_when_trained_again_is_said(study: Study) -> None:
     wrong = dataclasses.replace(record, spec=dataclasses.replace(record.spec, train_size=10**6))
     target = study.folder.parent / "model.keras"
     with pytest.raises(RuntimeError, match=r"search0 was trained again and failed: ValueError: `t"):
-        networks.train_again(study, wrong, target, target)
+        retraining.train_again(study, wrong, target, target)
 
 
 def test_data_that_changed_are_refused(study: Study) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from kerascnn import datasets, exporters, quiet
 from kerascnn.exporters import keras_archive
+from tuning.commands import _images
 from tuning.commands import evaluate as evaluate_command
 from tuning.commands import predict as predict_command
 from tuning.commands.evaluate import evaluate
@@ -103,7 +104,7 @@ def test_a_terminal_gets_a_table(
 
 def test_files_come_in_chunks(made: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = _predict(made, photos).stdout
-    monkeypatch.setattr(predict_command, "_CHUNK", 2)
+    monkeypatch.setattr(_images, "_CHUNK", 2)
     assert _predict(made, photos).stdout == whole
 
 
@@ -127,7 +128,7 @@ def test_images_that_cannot_be_labelled_are_named(
     bad.write_text("no image")
     short.write_bytes((photos / "a.png").read_bytes()[:-30])
     empty.mkdir()
-    monkeypatch.setattr(predict_command, "_CHUNK", 2)
+    monkeypatch.setattr(_images, "_CHUNK", 2)
     fails(photos, bad, match=r"bad\.png cannot be read: not an image\.$")
     fails(short, match=r"short\.png cannot be read: .*truncated")
     fails(bad, photos, short, match=r"bad\.png cannot .* image\. So it is with 2 of 5\.$")

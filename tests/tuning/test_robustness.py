@@ -19,7 +19,7 @@ from tuning import (
     executors,
     launch,
     measures,
-    networks,
+    retraining,
     plan,
     robust_runs,
     robust_scores,
@@ -195,13 +195,13 @@ def test_all_seeds_are_measured_with_their_own_networks_and_once(
     votes = np.load(lost)
     lost.write_bytes(lost.read_bytes()[:-9])
     asked: list[RunRecord] = []
-    again = networks.train_again
+    again = retraining.train_again
 
     def counted(study: Study, record: RunRecord, *paths: Path) -> None:
         asked.append(record)
         again(study, record, *paths)
 
-    monkeypatch.setattr(networks, "train_again", counted)
+    monkeypatch.setattr(retraining, "train_again", counted)
     assert robustness.measure(made, protocol=FEW, executor="serial") == found
     assert [record.spec.run_id for record in asked] == [records[1].spec.run_id]
     np.testing.assert_array_equal(np.load(lost), votes)
