@@ -15,6 +15,7 @@ ROOMS = {
     "trainers": "kerascnn.trainers",
     "exporters": "kerascnn.exporters",
     "corruptions": "kerascnn.corruptions",
+    "explainers": "kerascnn.explainers",
     "loggers": "kerascnn.loggers",
     "spaces": "tuning.spaces",
     "oracles": "tuning.oracles",
@@ -29,9 +30,8 @@ ROOMS = {
 def command(room: str | None, entry: str | None, as_json: bool) -> None:
     """List families with presets, datasets, oracles and so on; `list spaces vgg` prints a space.
 
-    ROOM is one of families, datasets, trainers, exporters, corruptions, loggers, spaces, oracles,
-    executors;
-    left out, all of them. ENTRY shows one in full.
+    ROOM is one of families, datasets, trainers, exporters, corruptions, explainers, loggers,
+    spaces, oracles, executors; left out, all of them. ENTRY shows one in full.
     """
     if room is not None and room not in ROOMS:
         raise ValueError(registry.unknown("what can be listed", room, ROOMS))
