@@ -126,7 +126,7 @@ def _words(numbers: Mapping[str, Any], classes: Sequence[str], count: int) -> li
     """Returns what stands over each image: of a mistake what was said, of a unit its answer."""
     if "answers" in numbers:
         rows = zip(numbers["labels"], numbers["answers"], numbers["probabilities"], strict=True)
-        return [f"{classes[a]}: said\n{classes[b]} {p:.3f}" for a, b, p in rows]
+        return [f"{classes[a]}\nsaid {classes[b]} {p:.3f}" for a, b, p in rows]
     if "units" in numbers:
         names = [classes[u] if numbers["layer"] == "logits" else str(u) for u in numbers["units"]]
         return [f"{n}: {r:.3g}" for n, r in zip(names, numbers["reached"], strict=True)]

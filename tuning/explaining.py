@@ -174,33 +174,34 @@ def _looked(
     study: Study, runs: Sequence[RunRecord], question: Question, tell: Callable[[str], None]
 ) -> list[Found]:
     """Explains the first run, then has the others explain the same classes, if there are maps."""
-    again = [run for run in runs if not looking.is_kept(study, run)]
-    maps = [name for name in question.names if _shown(name) == "maps"]
-    if not maps:
-        again = [run for run in again if run is runs[0]]
-    if again:
-        seconds = sum(run.seconds for run in again)
-        tell(
-            f"{len(again)} of {len(runs)} networks are not kept and are trained again first, which "
-            f"took {durations.text(seconds)} the last time."
-        )
     backend = study.spec.backend
+    _tell_again(study, runs[:1], tell)
     first = retraining.in_process(study, backend, looking.look, study, runs[0], question)
     tell(f"{runs[0].spec.run_name} explained.")
-    found = [first]
+    found, others = [first], runs[1:]
     same = dataclasses.replace(
         question,
-        names=tuple(name for name in maps if name not in first.left_out),
+        names=tuple(name for name in first.arrays if _shown(name) == "maps"),
         classes=first.answers,
     )
-    if not same.names or len(runs) == 1:
+    if not same.names or not others:
         return found
-    calls = [(study, run, same) for run in runs[1:]]
-    others = retraining.in_processes(study, backend, looking.look, calls)
-    for run, each in zip(runs[1:], others, strict=True):
+    _tell_again(study, others, tell)
+    calls = [(study, run, same) for run in others]
+    answers = retraining.in_processes(study, backend, looking.look, calls)
+    for run, each in zip(others, answers, strict=True):
         found.append(each)
         tell(f"{run.spec.run_name} explained: {len(found)} of {len(runs)}.")
     return found
+
+
+def _tell_again(study: Study, runs: Sequence[RunRecord], tell: Callable[[str], None]) -> None:
+    """Says which runs are trained again, since their networks are not kept, and for how long."""
+    again = [run for run in runs if not looking.is_kept(study, run)]
+    if again:
+        names = " and ".join(run.spec.run_name for run in again)
+        seconds = durations.text(sum(run.seconds for run in again))
+        tell(f"No network is kept of {names}: trained again, which took {seconds} the last time.")
 
 
 def _shown(name: str) -> str:

@@ -30,7 +30,12 @@ ROOM = "kerascnn.explainers"
 NAMES = registry.names(ROOM)
 MAPS = [name for name in NAMES if registry.constant(ROOM, name, "SHOWN") == "maps"]
 DIMENSIONS = {"maps": 3, "images": 4, "weights": 4, "features": 4, "counts": 2}
-RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def weights() -> None:
+    """The same weights every time: a network that is silent would have no map."""
+    keras.utils.set_random_seed(0)
 
 
 def _linear(side: int = 6, channels: int = 1) -> tuple[Any, np.ndarray]:
@@ -59,7 +64,8 @@ def _square() -> tuple[Any, np.ndarray, tuple[slice, slice]]:
 
 
 def _images(model: Any, n: int = 4) -> np.ndarray:
-    return RNG.random((n, *model.input_shape[1:])).astype(np.float32)
+    rng = np.random.default_rng(0)
+    return rng.random((n, *model.input_shape[1:])).astype(np.float32)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -73,7 +79,7 @@ def test_it_says_what_it_is_of_and_how_it_is_shown(name: str) -> None:
     "build",
     [
         lambda: cnn.build((8, 8, 1), 3, normalization="batch", dropout=0.5),
-        lambda: resnet.build((16, 16, 3), 3, **resnet.PRESETS["resnet20"]),
+        lambda: resnet.build((8, 8, 3), 3),
     ],
     ids=["cnn", "resnet"],
 )
@@ -109,9 +115,9 @@ def test_a_map_is_of_its_image_and_class_alone(name: str) -> None:
     images, classes = _images(model), np.array([2, 1, 0, 1])
     arrays, _ = explain(model, images, classes)
     alone, _ = explain(model, images[2:3], classes[2:3])
-    other, _ = explain(model, images[2:3], classes[2:3] + 1)
+    other, _ = explain(model, images, (classes + 1) % 3)
     assert np.allclose(alone["maps"][0], arrays["maps"][2], atol=1e-5)
-    assert not np.allclose(alone["maps"], other["maps"], atol=1e-5)
+    assert not np.allclose(arrays["maps"], other["maps"], atol=1e-5)
 
 
 def test_saliency_of_a_linear_model_is_its_weights() -> None:
@@ -167,15 +173,15 @@ def test_grad_cam_by_hand() -> None:
 
 
 def test_grad_cam_takes_a_layer_that_branches_pass_by() -> None:
-    model = resnet.build((16, 16, 1), 3, **resnet.PRESETS["resnet20"])
-    inner = [layer.name for layer in model.layers if isinstance(layer, layers.Conv2D)][3]
+    model = resnet.build((16, 16, 1), 3)
+    inner = [layer.name for layer in model.layers if isinstance(layer, layers.Conv2D)][1]
     image, nudge = _images(model, 1), np.zeros((1, 16, 16, 16), "f")
     _, numbers = grad_cam.explain(model, image, np.array([1]), layer=inner)
     assert numbers["layer"] == inner
     call = _network.nudged(model, model.get_layer(inner))
     logits = _network.logits(model)
     assert np.allclose(np.asarray(call(nudge, image)[0]), np.asarray(logits(image)), atol=1e-5)
-    nudge[0, 3, 4, 5] = 0.1
+    nudge[0, 3, 4] = 1  # Of all channels: behind some, at one place, a unit may be silent.
     moved = np.asarray(call(nudge, image)[0]) - np.asarray(logits(image))
     assert np.abs(moved).max() > 1e-4
 

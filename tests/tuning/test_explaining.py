@@ -114,7 +114,7 @@ def test_everything_is_written_and_what_agrees_is_said(study: Study) -> None:
             assert len(about["agreement"]["pairs"]) == 3
             assert len(about["agreement"]["by_image"]) == 5
             assert about["in_words"] in ran.stdout
-    assert "2 of 3 networks are not kept and are trained again first" in ran.stderr
+    assert "No network is kept of search1 and search2: trained again, which took" in ran.stderr
     assert "shares add up to the logit's difference to within" in ran.stdout
     assert before == {path for path in study.folder.rglob("*") if "explained" not in path.parts}
 

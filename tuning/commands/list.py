@@ -54,7 +54,8 @@ def _lines(room: str) -> list[str]:
 
 def _entry(room: str, name: str) -> list[str]:
     """Returns what an entry is and, below it, its presets."""
-    first = f"  {name:<16} {registry.summary(ROOMS[room], name)}"
+    width = max(16, *map(len, registry.names(ROOMS[room])))
+    first = f"  {name:<{width}} {registry.summary(ROOMS[room], name)}"
     presets = _presets(room, name)
     below = f"{'Presets:':>27} {', '.join(presets)}"
     return [first, *(textwrap.wrap(below, 100, subsequent_indent=" " * 28) if presets else ())]
