@@ -195,7 +195,7 @@ def test_data_that_changed_are_refused(study: Study) -> None:
     record = _best(study)
     other = dataclasses.replace(record, spec=dataclasses.replace(record.spec, split_seed=1))
     with pytest.raises(ValueError, match="The data of digits changed since the run: fingerprint"):
-        networks.data_of(other)
+        retraining.data_of(other)
 
 
 def test_data_are_grouped_as_in_the_run(study: Study, tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_data_are_grouped_as_in_the_run(study: Study, tmp_path: Path) -> None:
     spec = dataclasses.replace(
         record.spec, dataset=path, fingerprint=fingerprint, group_by=pattern, train_size=0
     )
-    data = networks.data_of(dataclasses.replace(record, spec=spec))  # Refuses another division.
+    data = retraining.data_of(dataclasses.replace(record, spec=spec))  # Refuses another division.
     assert data.fingerprint == fingerprint
 
 

@@ -174,10 +174,10 @@ def _show(result: dict[str, Any]) -> None:
 
 
 def _agreement(found: dict[str, Any]) -> list[str]:
-    from tuning.commands import _board
+    from tuning import cells
 
     mean, null = ("" if found[n] is None else f"{found[n]:.3f}" for n in ("mean", "null"))
-    return [mean, _board.interval(found["interval"]), null]
+    return [mean, cells.interval(found["interval"]), null]
 
 
 def _summary(name: str, numbers: dict[str, Any]) -> str:
