@@ -4,13 +4,16 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kerascnn import checkpoint, durations, host, registry, trainers
+from kerascnn import checkpoint, durations, host, memory, registry, trainers
 from kerascnn.checkpoint import Checkpoint
 from kerascnn.costs import Costs
 from kerascnn.record import RunRecord, write_file
 from kerascnn.spec import RunSpec, value_of
+
+if TYPE_CHECKING:
+    from kerascnn.signals import Watch
 
 # The file in a run's folder that shows that it is alive.
 ALIVE = ".alive"
@@ -65,6 +68,8 @@ class Attempt:
     Attributes:
         record: The outcome, once there is one.
         costs: What its network costs; nothing before it is measured.
+        watch: What follows its network, if one of its loggers asks for that.
+        images: How many an epoch has; 0: not known yet.
         scored_epoch: What the record will say of it.
     """
 
@@ -86,6 +91,8 @@ class Attempt:
         self._checkpoint = checkpoint_of(folder, spec)
         self.trainer = trainer
         self.costs = Costs()
+        self.watch: Watch | None = None
+        self.images = 0
         self.scored_epoch = 0
         self._shown = {name: value_of(spec, name) for name in varied}
         self._names = loggers
@@ -100,17 +107,28 @@ class Attempt:
         self._epoch = 0
         self._loggers: list[Any] | None = None
         self._continued: tuple[int, int] | None = None
+        self._behind = 0  # Epochs that an attempt before this one made, or that were looked into.
+        self._ends: list[float] = []  # When epochs of this attempt ended, looks inside left out
+        self._aside = 0.0  # Seconds that these took
+        memory.forget_peak()
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether one of its loggers wants to know what passes through the network."""
+        needs = "kerascnn.loggers", "NEEDS_NETWORK"
+        return any(registry.constant(needs[0], name, needs[1], False) for name in self._names)
 
     def resumed(self) -> Checkpoint | None:
         """Returns where an attempt before this one stood, if that is of any use."""
-        found = checkpoint.read(self._checkpoint, made=self._made())
-        if found is None:
-            return None
-        start, seconds = found
-        if start.reach > (self.spec.last_epoch, 0):
-            return None
-        self._continued = start.reach
-        self._start -= seconds
+        start, seconds = checkpoint.read(self._checkpoint, made=self._made()) or (None, 0.0)
+        if start is not None and start.reach > (self.spec.last_epoch, 0):
+            start = None
+        if start is not None:
+            self._continued, self._behind = start.reach, start.epoch
+            self._start -= seconds
+        if self.watch is not None:
+            self.watch.begin(start)
+            self._tell(0)
         return start
 
     def epoch(self, number: int, values: Mapping[str, float]) -> None:
@@ -120,6 +138,10 @@ class Attempt:
             self._history.setdefault(name, []).append(value)
         for logger in self._open_loggers():
             logger.epoch(number, values)
+        if number <= self._behind:
+            self._tell(number)
+        else:
+            self._ends.append(time.perf_counter() - self._aside)
 
     def pause(self, here: Callable[[], Checkpoint] | None) -> None:
         """Shows that the run is alive, keeps to its limit, and writes a checkpoint when due.
@@ -141,10 +163,33 @@ class Attempt:
                 status="failed", error=f"Over the limit of {durations.text(self._limit)} a run."
             )
             raise trainers.Stop
+        if here is not None:
+            self._look_inside(here)
+            self._save(here, now)
+
+    def _look_inside(self, here: Callable[[], Checkpoint]) -> None:
+        """Measures the network, if it is watched and an epoch has just ended."""
+        if self.watch is not None and self._epoch > self._behind:
+            self._behind, start = self._epoch, time.perf_counter()
+            self.watch.epoch(self._epoch, here().model)
+            self._tell(self._epoch)
+            self._aside += time.perf_counter() - start
+
+    def _tell(self, epoch: int) -> None:
+        """Tells the loggers that can hear it what was measured after an epoch."""
+        seen = {} if self.watch is None else self.watch.seen
+        for logger in self._open_loggers() if epoch in seen else ():
+            if hasattr(logger, "inside"):
+                logger.inside(epoch, seen[epoch])
+
+    def _save(self, here: Callable[[], Checkpoint], now: float) -> None:
+        """Writes a checkpoint when due."""
         to_be_continued = self._epoch == self.spec.last_epoch < self.spec.epochs
-        if here is not None and (to_be_continued or now - self._saved >= self._every):
-            seconds = now - self._start
-            checkpoint.write(self._checkpoint, here(), made=self._made(), seconds=seconds)
+        if to_be_continued or now - self._saved >= self._every:
+            found, seconds = here(), now - self._start
+            if self.watch is not None:
+                found = self.watch.kept(found)
+            checkpoint.write(self._checkpoint, found, made=self._made(), seconds=seconds)
             self._saved = time.perf_counter()
 
     def end(self, **fields: Any) -> None:
@@ -152,6 +197,7 @@ class Attempt:
         about = host.about(*trainers.named(self.trainer))
         if self._continued is not None:
             about["continued"] = self._continued
+        about |= self._measured()
         record = RunRecord(
             spec=self.spec,
             epoch=self._epoch,
@@ -169,6 +215,14 @@ class Attempt:
         self.record = record
         (self.dir / ALIVE).unlink(missing_ok=True)
         drop_checkpoint(self._folder, record)
+
+    def _measured(self) -> dict[str, float]:
+        """Returns what the run took besides time; see `RunRecord`."""
+        found: dict[str, float] = {"peak_memory": peak} if (peak := memory.peak()) else {}
+        if self.images and len(self._ends) > 1:
+            seconds = self._ends[-1] - self._ends[0]
+            found["images_per_second"] = self.images * (len(self._ends) - 1) / seconds
+        return found
 
     def _made(self) -> dict[str, Any]:
         """Returns what a checkpoint must agree in: whose it is, and what decides the numbers."""

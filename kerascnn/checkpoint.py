@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 # Lists of arrays in the file; of each, array 3 is called "model/3".
-_LISTS = ("model", "optimizer", "best")
+_LISTS = ("model", "optimizer", "best", "before")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,6 +32,9 @@ class Checkpoint:
             generators, which a `.keras` file leaves out.
         optimizer: Those of `optimizer.variables`.
         best: The weights that `patience` would go back to; none if there are none.
+        before: `model` as it was after the last epoch that is complete, of a run that is watched,
+            where steps of the next are made; see `signals`.
+        seen: Of a run that is watched, epoch -> what was measured after it.
     """
 
     history: Sequence[Mapping[str, float]]
@@ -40,6 +43,8 @@ class Checkpoint:
     model: Sequence["np.ndarray"]
     optimizer: Sequence["np.ndarray"]
     best: Sequence["np.ndarray"] = ()
+    before: Sequence["np.ndarray"] = ()
+    seen: Mapping[int, dict[str, float]] = dataclasses.field(default_factory=dict)
 
     @property
     def epoch(self) -> int:
@@ -69,6 +74,7 @@ def write(path: Path, checkpoint: Checkpoint, *, made: Mapping[str, Any], second
     lists = {name: getattr(checkpoint, name) for name in _LISTS}
     counts = {name: len(arrays) for name, arrays in lists.items()}
     about = {"made": made, "seconds": seconds, "history": checkpoint.history, "counts": counts}
+    about["seen"] = checkpoint.seen
     arrays = {
         f"{name}/{i}": each for name, values in lists.items() for i, each in enumerate(values)
     }
@@ -94,8 +100,13 @@ def read(path: Path, *, made: Mapping[str, Any]) -> tuple[Checkpoint, float] | N
             lists = {
                 name: [file[f"{name}/{i}"] for i in range(about["counts"][name])] for name in _LISTS
             }
+            seen = {int(epoch): values for epoch, values in about["seen"].items()}
             found = Checkpoint(
-                history=about["history"], losses=file["losses"], hits=file["hits"], **lists
+                history=about["history"],
+                losses=file["losses"],
+                hits=file["hits"],
+                seen=seen,
+                **lists,
             )
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         return None

@@ -40,7 +40,8 @@ class RunRecord:
         error: The traceback of a failed run, the reason of an infeasible one, else "".
         trial: Which ask of the oracle this run belongs to; None outside a study.
         point: What the oracle asked for; empty outside a search.
-        host: Where and with what it ran: trainer, backend, threads, machine, versions, end.
+        host: Where and with what it ran: trainer, backend, threads, machine, versions, end; and
+            what depends on that, as `seconds` does: `peak_memory`, `images_per_second`.
     """
 
     spec: RunSpec
@@ -67,6 +68,27 @@ class RunRecord:
     def scored_epoch(self) -> int:
         """The epoch whose weights were scored and kept."""
         return self.restored or self.epoch
+
+    @property
+    def peak_memory(self) -> int | None:
+        """Bytes of the worker process in memory at most while the run was under way.
+
+        The framework is among them, some 0.7 GB, and what runs before left there; what an
+        accelerator has of its own is not. Of runs trained together it is that of all. None:
+        the system does not tell.
+        """
+        found: int | None = self.host.get("peak_memory")
+        return found
+
+    @property
+    def images_per_second(self) -> float | None:
+        """Training images a second, epoch by epoch, validation included.
+
+        The first epoch, in which programs are compiled, does not count; None: there was no
+        other.
+        """
+        found: float | None = self.host.get("images_per_second")
+        return found
 
     @property
     def reason(self) -> str:

@@ -119,13 +119,21 @@ def _train(runs: Sequence[Attempt], trainer: str, ceilings: costs.Ceilings) -> N
     specs = [each.spec for each in runs]
     runs[0].begin()
     found = costs.measure(build, specs[0])
+    from kerascnn.trainers._epochs import Epochs  # Keras is there by now.
+
     for each in runs:
-        each.costs = found
+        each.costs, each.images = found, Epochs(data, each.spec).count
     if reason := ceilings.reason(found):
         raise _InfeasibleError(reason)
     if (form := trainers.choose(trainer, build, data, specs).get("form")) is not None:
         for each in runs:
             each.trainer = trainer = f"{trainers.named(trainer)[0]}:{form}"
+    if runs[0].is_watched:
+        from kerascnn import signals
+
+        probe = signals.Probe(build, data)
+        for each in runs:
+            each.watch = signals.Watch(probe, each.spec)
 
     def on_epoch(i: int, epoch: int, values: Mapping[str, float]) -> None:
         runs[i].epoch(epoch, values)

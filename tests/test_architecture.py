@@ -33,7 +33,7 @@ LAYERS = [
         "kerascnn.corruptions",
         "kerascnn.explainers",
     },
-    {"kerascnn.trainers", "kerascnn.anatomy"},
+    {"kerascnn.trainers", "kerascnn.anatomy", "kerascnn.signals"},
     {"kerascnn.attempt"},
     {"kerascnn.training"},
     {
@@ -71,7 +71,7 @@ LAYERS = [
     {"tuning.failures", "tuning.liveness", "tuning.leftovers", "tuning.repair"},
     {"tuning.asking", "tuning.plan", "tuning.dispatch", "tuning.repeating"},
     {"tuning.limits", "tuning.enqueued"},
-    {"tuning.search", "tuning.rows", "tuning.rounds"},
+    {"tuning.search", "tuning.rows", "tuning.rounds", "tuning.gradients"},
     {"tuning.comparison", "tuning.exporting", "tuning.pools"},
     {
         "tuning.shortlisting",

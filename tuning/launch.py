@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kerascnn import training
+from kerascnn import registry, training
 from kerascnn.spec import Value
 from tuning import begin, pools
 from tuning.limits import UNLIMITED, Limits
@@ -26,6 +26,7 @@ def search(
     seeds: int = 3,
     workers: int | None = None,
     executor: str = "processes",
+    loggers: Sequence[str] = ("tensorboard",),
     limits: Limits = UNLIMITED,
     keep: int = 1,
     watch: Callable[[Progress], None] = lambda progress: None,
@@ -42,6 +43,7 @@ def search(
         seeds: Runs of each.
         workers: Runs trained at once; None: as many as cores and memory allow.
         executor: An entry of `tuning/executors`.
+        loggers: Entries of `kerascnn/loggers`, which follow the runs and change no number.
         limits: What time this may take. Once it is spent, runs under way are stopped; the same
             call goes on from there.
         keep: Leading configurations whose model stays on disk; others are retrained to be exported.
@@ -54,10 +56,12 @@ def search(
     Raises:
         ValueError, OSError: If anything asked for does not exist or does not fit; see `Search`.
     """
+    _check(loggers)
     where: dict[str, Any] = {"workers": workers, "executor": executor}
     begun = new_search(
         family, dataset, oracle=oracle, trials=trials, seeds=seeds, **where, **options
     )
+    where["loggers"] = loggers
     run(begun, trials=trials, seeds=seeds, **where, limits=limits, keep=keep, watch=watch)
     return begun
 
@@ -70,6 +74,7 @@ def train(
     test: bool = False,
     workers: int | None = None,
     executor: str = "processes",
+    loggers: Sequence[str] = ("tensorboard",),
     limits: Limits = UNLIMITED,
     watch: Callable[[Progress], None] = lambda progress: None,
     **options: Any,
@@ -82,6 +87,7 @@ def train(
         seeds: Runs to train.
         workers: See `search`.
         executor: See `search`.
+        loggers: See `search`.
         test: Whether the runs are scored on the test set, declared in the study's log before
             they are trained, on all that is not test. Such runs are a study of their own.
         limits: See `search`.
@@ -91,6 +97,7 @@ def train(
     Returns:
         The study, as `search` returns it.
     """
+    _check(loggers)
     begun, points = new_training(
         family, dataset, seeds=seeds, test=test, workers=workers, executor=executor, **options
     )
@@ -99,11 +106,18 @@ def train(
         seeds=seeds,
         workers=workers,
         executor=executor,
+        loggers=loggers,
         points=points,
         limits=limits,
         watch=watch,
     )
     return begun
+
+
+def _check(loggers: Sequence[str]) -> None:
+    """Raises ValueError if there is no such logger."""
+    for name in loggers:
+        registry.source_file("kerascnn.loggers", name)
 
 
 def run(
@@ -113,6 +127,7 @@ def run(
     seeds: int | None = None,
     workers: int | None = None,
     executor: str = "processes",
+    loggers: Sequence[str] = ("tensorboard",),
     points: Sequence[Mapping[str, Value]] = (),
     limits: Limits = UNLIMITED,
     keep: int = 1,
@@ -135,7 +150,9 @@ def run(
             trials=trials or 0,
             seeds=seeds or 0,
             points=points,
-            run=functools.partial(training.run, ceilings=pools.ceilings_of(spec, at_once)),
+            run=functools.partial(
+                training.run, ceilings=pools.ceilings_of(spec, at_once), loggers=tuple(loggers)
+            ),
             limits=limits,
             spent=spent,
             keep=keep,

@@ -39,6 +39,14 @@ class EventLogger:
         """
         self._file.write(number, [events.scalar(tag, metrics[tag]) for tag in sorted(metrics)])
 
+    def inside(self, number: int, values: Mapping[str, float]) -> None:
+        """Adds one point to every curve of what passes through the network; see `signals`.
+
+        Raises:
+            OSError: If the disk is full.
+        """
+        self.epoch(number, values)
+
     def close(self, record: RunRecord) -> None:
         """Adds the outcome, once.
 

@@ -1,5 +1,6 @@
 """Every entry of the room keeps its contract."""
 
+import json
 import math
 import pickle
 import subprocess
@@ -83,6 +84,36 @@ def test_a_folder_that_cannot_be_written_is_an_oserror(name: str, tmp_path: Path
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         _open(name, tmp_path / "file")
+
+
+@every_entry
+def test_what_passes_through_the_network_is_taken_where_it_is_wanted(
+    name: str, tmp_path: Path
+) -> None:
+    needs = registry.constant(ROOM, name, "NEEDS_NETWORK", False)
+    log = _open(name, tmp_path)
+    if not hasattr(log, "inside"):
+        assert not needs
+        return
+    log.inside(0, {"gradients/conv/norm": 1.5, "units/act/dead": 0.25})
+    log.epoch(1, POINT)
+    log.inside(1, {"gradients/conv/norm": math.nan, "gradients/conv/update": math.inf})
+    log.close(RunRecord(spec=SPEC, epoch=1))
+    assert _files(tmp_path)
+
+
+def test_gradients_writes_a_file_by_layer(tmp_path: Path) -> None:
+    log = _open("gradients", tmp_path)
+    log.inside(0, {"gradients/conv/norm": 1.5, "units/act/dead": 0.25})
+    log.inside(2, {"gradients/conv/norm": math.nan, "gradients/conv/update": 0.5})
+    log.close(RunRecord(spec=SPEC, status="failed", epoch=2, error="Diverged."))
+    assert json.loads((tmp_path / "gradients.json").read_text()) == {
+        "epochs": [0, 2],
+        "layers": {
+            "conv": {"norm": [1.5, None], "update": [None, 0.5]},
+            "act": {"dead": [0.25, None]},
+        },
+    }
 
 
 @every_entry

@@ -5,7 +5,8 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,13 +23,19 @@ _GAP = "  "
 _WIDTH = 120
 
 
-def present(study: Study, *, as_json: bool) -> None:
-    """Prints a study's leaderboard and what to type next, or one JSON value."""
+def present(study: Study, *, as_json: bool, more: Mapping[str, Any] = MappingProxyType({})) -> None:
+    """Prints a study's leaderboard and what to type next, or one JSON value.
+
+    Args:
+        study: The study.
+        as_json: Whether one JSON value is printed.
+        more: What it holds besides, by name.
+    """
     from tuning import comparison
 
     board = comparison.compare(study)
     if as_json:
-        click.echo(json.dumps(board.to_json()))
+        click.echo(json.dumps({**board.to_json(), **more}))
     else:
         show(board)
         click.echo(next_steps(study))

@@ -20,6 +20,7 @@ _BESIDE = (
     "keep",
     "workers",
     "executor",
+    "loggers",
     "time_budget",
     "run_limit",
     "checkpoint_every",

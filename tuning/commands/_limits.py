@@ -1,7 +1,7 @@
 """Options for the time that a command may take, which reach it as one value: its limits."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
@@ -69,7 +69,14 @@ def all_limits(command: Function) -> Function:
     return _BUDGET(run_limits(command))
 
 
-def present(study: "Study", limits: "Limits", unfinished: int | None, *, as_json: bool) -> None:
+def present(
+    study: "Study",
+    limits: "Limits",
+    unfinished: int | None,
+    *,
+    as_json: bool,
+    more: Mapping[str, Any] | None = None,
+) -> None:
     """Prints a study's leaderboard, and first on stderr what a time budget left undone.
 
     Args:
@@ -77,6 +84,7 @@ def present(study: "Study", limits: "Limits", unfinished: int | None, *, as_json
         limits: What the command was given.
         unfinished: As `Search` counts runs; None: the time was enough.
         as_json: Whether one JSON value is printed; null before any run has ended.
+        more: What it holds besides, by name.
     """
     from tuning.commands import _board
 
@@ -95,4 +103,4 @@ def present(study: "Study", limits: "Limits", unfinished: int | None, *, as_json
             if as_json:
                 click.echo("null")
             return
-    _board.present(study, as_json=as_json)
+    _board.present(study, as_json=as_json, more=more or {})

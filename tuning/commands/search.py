@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kerascnn import registry
-from tuning.commands import _like, _limits, _options
+from tuning.commands import _like, _limits, _loggers, _options
 
 if TYPE_CHECKING:
     from tuning.limits import Limits
@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     help="Leading configurations whose model stays on disk; others are retrained to be exported.",
 )
 @_options.run_options
+@_loggers.option
 @_options.rule_options
 @_limits.all_limits
 def command(
@@ -89,6 +90,7 @@ def command(
     keep: int,
     workers: int | None,
     executor: str,
+    loggers: tuple[str, ...],
     limits: "Limits",
     backend: str | None,
     as_json: bool,
@@ -123,6 +125,7 @@ def command(
             seeds=seeds,
             workers=workers,
             executor=executor,
+            loggers=loggers,
             limits=limits,
             keep=keep,
             watch=watch,

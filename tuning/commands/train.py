@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tuning.commands import _limits, _options
+from tuning.commands import _limits, _loggers, _options
 
 if TYPE_CHECKING:
     from tuning.limits import Limits
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     "all that is not test. For the table of a paper.",
 )
 @_options.run_options
+@_loggers.option
 @_limits.all_limits
 def command(
     family: str,
@@ -32,6 +33,7 @@ def command(
     seeds: int,
     workers: int | None,
     executor: str,
+    loggers: tuple[str, ...],
     limits: "Limits",
     image_size: int | None,
     as_json: bool,
@@ -68,8 +70,19 @@ def command(
             points=points,
             workers=workers,
             executor=executor,
+            loggers=loggers,
             limits=limits,
             watch=watch,
         )
     _start.illustrate(study)
-    _limits.present(study, limits, done.unfinished, as_json=as_json)
+    if "gradients" not in loggers:
+        _limits.present(study, limits, done.unfinished, as_json=as_json)
+        return
+    from tuning import gradients
+    from tuning.commands import _gradients
+
+    found = [gradients.read(study, study.configured(point).config_id) for point in points]
+    more = {"gradients": [each.to_json() for each in found]}
+    _limits.present(study, limits, done.unfinished, as_json=as_json, more=more)
+    if not as_json:
+        _gradients.show(found)
