@@ -10,6 +10,11 @@ from typing import Any
 from kerascnn import __version__
 
 
+def threads() -> int:
+    """Returns how many CPU threads a network has here: what was fixed, else one a core."""
+    return int(os.environ.get("KERASCNN_THREADS", "0")) or os.cpu_count() or 1
+
+
 def about(trainer: str, form: str = "") -> dict[str, Any]:
     """Returns where and with what a run is trained, for its record.
 
@@ -25,7 +30,7 @@ def about(trainer: str, form: str = "") -> dict[str, Any]:
         "trainer": trainer,
         **({"form": form} if form else {}),
         "backend": backend,
-        "threads": int(os.environ.get("KERASCNN_THREADS", "0")) or os.cpu_count(),
+        "threads": threads(),
         "machine": platform.node(),
         "python": platform.python_version(),
         "versions": versions("keras", backend, "numpy"),

@@ -23,5 +23,5 @@ def board(study: Study) -> dict[str, Any]:
     found = comparison.compare(study).to_json()
     found["study"] = ""
     for row in found["configurations"]:
-        del row["seconds"]
+        del row["seconds"], row["images_per_second"], row["peak_memory"]
     return found

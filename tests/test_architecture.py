@@ -23,7 +23,13 @@ LAYERS = [
     },
     {"kerascnn.checks"},
     {"kerascnn.spec"},
-    {"kerascnn.record", "kerascnn.metrics", "kerascnn.precision", "kerascnn.costs"},
+    {
+        "kerascnn.record",
+        "kerascnn.metrics",
+        "kerascnn.precision",
+        "kerascnn.costs",
+        "kerascnn.latency",
+    },
     {"kerascnn.events", "kerascnn.checkpoint"},
     {
         "kerascnn.models",

@@ -15,13 +15,18 @@ def of_row(metric: str, *, wide: bool, descriptive: bool) -> "dict[str, Callable
 
     Args:
         metric: The heading of the means.
-        wide: Whether the standard deviation's interval and floor have columns too.
+        wide: Whether the standard deviation's interval and floor, and all costs, have columns too.
         descriptive: Whether intervals are headed so: they know nothing of how runs were chosen.
     """
     kind = "descriptive" if descriptive else "95 %"
     beside: dict[str, Callable[[Row], str]] = {
         "sd 95 %": lambda row: interval(row.sd_interval, digits=4),
         "floor": lambda row: number(row.sd_floor),
+    }
+    costs: dict[str, Callable[[Row], str]] = {
+        "macs/image": lambda row: count(row.multiply_accumulates),
+        "images/s": lambda row: count(row.images_per_second),
+        "peak memory": lambda row: "" if row.peak_memory is None else gigabytes(row.peak_memory),
     }
     return {
         "id": lambda row: row.config_id[:6],
@@ -31,8 +36,9 @@ def of_row(metric: str, *, wide: bool, descriptive: bool) -> "dict[str, Callable
         f"seeds {kind}": lambda row: interval(row.interval_seeds),
         "sd": lambda row: number(row.sd),
         **(beside if wide else {}),
-        "parameters": lambda row: "" if row.parameters is None else f"{row.parameters:,}",
+        "parameters": lambda row: count(row.parameters),
         "s/run": lambda row: "" if row.seconds is None else f"{row.seconds:.1f}",
+        **(costs if wide else {}),
     }
 
 
@@ -69,6 +75,16 @@ def of_pair() -> "dict[str, Callable[[Pair], str]]":
 def number(value: float | None) -> str:
     """Returns "0.9693", or nothing for None."""
     return "" if value is None else f"{value:.4f}"
+
+
+def count(value: float | None) -> str:
+    """Returns "18,514", or nothing for None."""
+    return "" if value is None else f"{value:,.0f}"
+
+
+def gigabytes(size: int) -> str:
+    """Returns "0.69 GB"."""
+    return f"{size / 1e9:.2f} GB"
 
 
 def interval(found: "Interval | None", *, sign: str = "", digits: int = 3) -> str:

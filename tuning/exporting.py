@@ -45,9 +45,9 @@ def export(
 
     Returns:
         path, format, config_id, run_id, accuracy, accuracy_part (what it was measured on),
-        images (how many these were), largest_difference (of a probability), size (bytes) and
-        status: "confirmed" where that accuracy, on the test set, chose nothing; else "not
-            confirmed", as the configuration was chosen by it.
+        images (how many these were), largest_difference (of a probability), size (bytes), latency
+        (see `kerascnn.latency.measure`; it is in the card too) and status: "confirmed" where that
+        accuracy, on the test set, chose nothing, else "not confirmed".
 
     Raises:
         ValueError: If there is no such format, configuration or finished run, a file of the run
@@ -77,6 +77,7 @@ def export(
         "images": found["images"],
         "largest_difference": found["largest_difference"],
         "size": sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
+        "latency": found["latency"],
         "status": status(record),
     }
 
@@ -259,4 +260,5 @@ def _write(
         "The export is not the recorded network",
         precision=record.spec.precision,
     )
-    return {"largest_difference": difference, "images": len(indices)}
+    found = {"largest_difference": difference, "images": len(indices)}
+    return {**found, "latency": exported.timed()}

@@ -39,6 +39,9 @@ class Row:
         parameters: Weights and statistics of the network; None: unknown.
         multiply_accumulates: Of the forward pass of one image; None: unknown.
         seconds: Mean time of a run; None: unknown.
+        images_per_second: Training images a second, the mean over the runs; None: unknown.
+        peak_memory: Bytes the worker process of a run had in memory at most, the framework's
+            included: the largest of the runs; None: unknown.
         in_best_set: Whether it cannot be told from the best; None below five seeds.
     """
 
@@ -59,6 +62,8 @@ class Row:
     parameters: int | None
     multiply_accumulates: int | None
     seconds: float | None
+    images_per_second: float | None = None
+    peak_memory: int | None = None
     in_best_set: bool | None
 
     @property
@@ -110,8 +115,15 @@ def from_records(
         parameters=max(record.parameters for record in records) or None,
         multiply_accumulates=max(record.multiply_accumulates for record in records) or None,
         seconds=float(np.mean([record.seconds for record in records])) or None,
+        images_per_second=_mean([record.images_per_second for record in records]),
+        peak_memory=max((record.peak_memory or 0 for record in records), default=0) or None,
         in_best_set=None,
     )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 def with_scores(

@@ -10,7 +10,8 @@ Contract of every public module here:
 `model` is a `keras.Model` from images in [0, 1] to probabilities; `path`, a `pathlib.Path`, does
 not exist yet, its folder does: `export` makes a folder of it. `card` is the JSON-able description
 that travels with the export and is written to `CARD`: format, class names, image height, width
-and channels, fingerprint, configuration, run, accuracy.
+and channels, fingerprint, configuration, run, accuracy. Once the export is checked, `latency` is
+added to it.
 
     def load(path) -> predict
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kerascnn import quiet, registry
+from kerascnn import latency, quiet, registry
+from kerascnn.record import write_file
 
 # Images the network is given at once.
 BATCH = 256
@@ -58,6 +59,18 @@ class Export:
             chosen = slice(start, start + BATCH)
             out[chosen] = self._network(np.ascontiguousarray(images[chosen]))
         return out
+
+    def timed(self) -> dict[str, Any]:
+        """Measures how long answers take, and keeps it in the card; see `latency.measure`.
+
+        Raises:
+            OSError: If the disk is full.
+        """
+        found = latency.measure(self.predict, self.input_shape)
+        place = self.path / registry.constant(_ROOM, self.card["format"], "CARD")
+        written = json.loads(place.read_bytes())  # A format may say more than it was given.
+        write_file(place, json.dumps({**written, "latency": found}, indent=1).encode())
+        return found
 
     @functools.cached_property
     def _network(self) -> Callable[[np.ndarray], Probabilities]:

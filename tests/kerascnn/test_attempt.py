@@ -39,6 +39,29 @@ def left(folder: Path, spec: RunSpec) -> set[str]:
     return {name for name in names if not name.startswith("events")}
 
 
+def test_a_record_says_what_the_run_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first epoch, which compiles, is not in the rate; one that was made before neither."""
+    now = [0.0]
+    monkeypatch.setattr(attempt.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(attempt.memory, "peak", lambda: 123)
+    under_way = made(tmp_path)
+    under_way.images = 100
+    for epoch in range(1, 5):
+        now[0] += 10.0 if epoch == 1 else 2.0
+        under_way.epoch(epoch, {"loss/train": 1.0})
+        now[0] += 0.5  # A validation, a checkpoint: they are in it.
+    under_way.end(metrics={})
+    assert under_way.record is not None
+    assert under_way.record.images_per_second == pytest.approx(100 / 2.5)
+    assert under_way.record.peak_memory == 123
+    alone = made(tmp_path / "other")
+    alone.images = 100
+    alone.epoch(1, {"loss/train": 1.0})
+    alone.end(metrics={})
+    assert alone.record is not None
+    assert alone.record.images_per_second is None
+
+
 @pytest.mark.parametrize("lost", [False, True])
 def test_a_run_that_is_continued_ends_as_one_that_was_not(tmp_path: Path, lost: bool) -> None:
     short = dataclasses.replace(SPEC, stop_epoch=2)

@@ -99,26 +99,26 @@ class _Data:
 
 # Preset -> its image, multiply-accumulates as published. ResNets: He et al. 2016, table 1 (1.8e9,
 # 3.8e9; torchvision's 4.1e9 has the stride of a block in its 3x3 convolution); of CIFAR's
-# ResNet-20, 41 million. VGG-16: 15.5e9. EfficientNet-B0: Tan & Le 2019, table 2: 0.39e9.
-# AlexNet: 0.72e9 with its two groups.
+# ResNet-20, 40.55e6. VGG-16: 15.47e9. EfficientNet-B0: Tan & Le 2019, table 2: 0.39e9. AlexNet:
+# 0.72e9 with its two groups. And half a unit of the last digit that is given; AlexNet's is ours.
 PUBLISHED = [
-    ("resnet", "resnet18", 224, 1000, 1.8e9),
-    ("resnet", "resnet50", 224, 1000, 3.86e9),
-    ("resnet", "resnet20", 32, 10, 0.0406e9),
-    ("vgg", "vgg16", 224, 1000, 15.5e9),
-    ("efficientnet", "efficientnet_b0", 224, 1000, 0.39e9),
-    ("alexnet", "alexnet", 227, 1000, 0.72e9),
+    ("resnet", "resnet18", 224, 1000, 1.8e9, 0.05e9),
+    ("resnet", "resnet50", 224, 1000, 3.86e9, 0.005e9),
+    ("resnet", "resnet20", 32, 10, 40.55e6, 0.005e6),
+    ("vgg", "vgg16", 224, 1000, 15.47e9, 0.005e9),
+    ("efficientnet", "efficientnet_b0", 224, 1000, 0.39e9, 0.005e9),
+    ("alexnet", "alexnet", 227, 1000, 0.72e9, 0.01e9),
 ]
 
 
-@pytest.mark.parametrize(("family", "preset", "side", "classes", "expected"), PUBLISHED)
+@pytest.mark.parametrize(("family", "preset", "side", "classes", "expected", "half"), PUBLISHED)
 def test_published_networks_cost_what_was_published(
-    family: str, preset: str, side: int, classes: int, expected: float
+    family: str, preset: str, side: int, classes: int, expected: float, half: float
 ) -> None:
     module = registry.load("kerascnn.models", family)
     values = module.PRESETS[preset]
     found = costs.measure(lambda seed: module.build((side, side, 3), classes, **values), SPEC)
-    assert found.multiply_accumulates == pytest.approx(expected, rel=0.015)
+    assert found.multiply_accumulates == pytest.approx(expected, abs=half)
 
 
 @pytest.mark.parametrize("family", registry.names("kerascnn.models"))

@@ -1,5 +1,6 @@
 """The log: durable lines, one writer, nothing believed that is damaged."""
 
+import dataclasses
 import errno
 import json
 import subprocess
@@ -26,6 +27,15 @@ def test_records_round_trip_and_hold_no_nan() -> None:
     assert RECORD.history["loss/train"] == [1.0, None]
     text = json.dumps(RECORD.to_json(), allow_nan=False)
     assert RunRecord.from_json(json.loads(text)) == RECORD
+
+
+def test_what_is_measured_of_a_run_is_told_with_its_host() -> None:
+    """So that two logs of the same numbers compare; older ones know nothing of it."""
+    assert (RECORD.peak_memory, RECORD.images_per_second) == (None, None)
+    host = {"peak_memory": 700_000_000, "images_per_second": 1234.5}
+    record = dataclasses.replace(RECORD, host=host)
+    again = RunRecord.from_json(json.loads(json.dumps(record.to_json())))
+    assert (again.peak_memory, again.images_per_second) == (700_000_000, 1234.5)
 
 
 def test_status_is_one_of_three() -> None:

@@ -248,3 +248,23 @@ def test_a_run_that_was_not_watched_before_is_from_here_on(tmp_path: Path) -> No
     for layer, known in whole["layers"].items():
         for name, values in known.items():
             assert parts["layers"][layer][name] == [values[0], values[3]]
+
+
+def ratio(family: str, **settings: Any) -> float:
+    """The norm of the first layer's gradient over the last one's, before training."""
+    data = datasets.load("synthetic")
+    spec = dataclasses.replace(SPEC, family=family, hyperparameters=settings)
+    probe = signals.Probe(training.builder(spec, data), data)
+    found = probe.measure(spec, probe.fresh(spec.seed), ())
+    norms = [value for name, value in found.items() if name.endswith("/norm")]
+    return norms[0] / norms[-1]
+
+
+def test_the_gradient_vanishes_with_sigmoids_and_is_kept_by_relu_and_shortcuts() -> None:
+    """Nine convolutions in a row: each sigmoid passes on a fourth at most."""
+    deep = {"depth": 3, "convolutions": 3, "filters": 8}
+    plain = ratio("cnn", **deep, activation="sigmoid")
+    assert plain < 1e-5
+    assert ratio("cnn", **deep) > 1e-2
+    assert ratio("resnet", depth=14, filters=8, activation="sigmoid") > 10 * plain
+    assert ratio("resnet", depth=14, filters=8) > 1e-2

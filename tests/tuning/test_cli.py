@@ -209,6 +209,8 @@ def test_search_prints_one_json_value(main: Main) -> None:
         "parameters",
         "multiply_accumulates",
         "seconds",
+        "images_per_second",
+        "peak_memory",
         "in_best_set",
     }
     assert json.loads(main("compare", "--json")[1]) == found

@@ -72,6 +72,25 @@ def test_wide_adds_the_sds_interval_and_floor(compare: Compare) -> None:
     assert re.search(r" \d\.\d{4}  \d\.\d{4} to \d\.\d{4}  \d\.\d{4} ", first)
 
 
+def test_wide_adds_costs(compare: Compare) -> None:
+    """Means and the largest peak over the runs; nothing where nobody measured."""
+    known = {"images_per_second": 1000.0, "peak_memory": 700_000_000}
+    runs = [record(8, i, 0.9) for i in range(3)]
+    hosts = [known, {"images_per_second": 1500.0, "peak_memory": 910_000_000}, {}]
+    made = [dataclasses.replace(r, host=h) for r, h in zip(runs, hosts, strict=True)]
+    begin(Path("runs/s"), [*made, record(16, 0, 0.8)])
+    _, header, first, second, *_ = compare("--wide")[1].splitlines()
+    assert re.search(r" s/run +macs/image +images/s +peak memory ", header)
+    assert re.search(r" 1,250 +0\.91 GB .*filters=8$", first)
+    assert "GB" not in second
+    assert "images/s" not in compare()[1]
+    rows = json.loads(compare("--json")[1])["configurations"]
+    assert [(row["images_per_second"], row["peak_memory"]) for row in rows] == [
+        (1250.0, 910_000_000),
+        (None, None),
+    ]
+
+
 def test_one_pair_in_full(compare: Compare) -> None:
     searched()
     ids = [line.split()[0] for line in compare()[1].splitlines()[2:5]]

@@ -100,6 +100,8 @@ def test_a_fresh_process_writes_and_checks(study: Study) -> None:
     result = exporting.export(study, record.spec.config_id[:5], path)
 
     difference, size = result.pop("largest_difference"), result.pop("size")
+    latency = result.pop("latency")
+    assert latency["threads"] == study.spec.threads
     assert 0 <= difference <= 1e-4
     assert size == sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     assert result == {
@@ -118,6 +120,7 @@ def test_a_fresh_process_writes_and_checks(study: Study) -> None:
     assert opened.card["fingerprint"] == record.spec.fingerprint
     assert RunSpec.from_json(opened.card["spec"]) == record.spec
     assert opened.card["epoch"] == record.scored_epoch
+    assert opened.card["latency"] == latency
     data = datasets.load("digits")
     answers = exporting.probabilities(opened, data, data.parts["validation"])
     logits = np.load(attempt.run_dir(study.folder, record.spec) / "logits-validation.npy")

@@ -1,6 +1,7 @@
 """Exports at work: labels for image files, and accuracy on labelled images."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -259,12 +260,15 @@ def test_data_that_do_not_fit_are_refused(made: Path, tmp_path: Path) -> None:
 def test_the_command_prints_what_was_measured(made: Path, tmp_path: Path) -> None:
     dataset = _labelled(tmp_path / "other.npz")
     told = CliRunner().invoke(evaluate_command.command, [str(made), dataset])
-    first, head, *lines = told.stdout.splitlines()
+    first, second, head, *lines = told.stdout.splitlines()
     assert "all: accuracy 0.9700 (95 % 0.9155 to 0.9897) on 100 images, loss" in first
+    assert re.fullmatch(r"Answers take .* for 1 image, .* for 64, on \d+ threads?\.", second)
     assert head.split() == ["class", "images", "recall"]
     assert [line.split() for line in lines] == [["top", "49", "0.9796"], ["bottom", "51", "0.9608"]]
     told = CliRunner().invoke(evaluate_command.command, [str(made), dataset, "--json"])
-    assert json.loads(told.stdout)["accuracy"] == 0.97
+    found = json.loads(told.stdout)
+    assert found["accuracy"] == 0.97
+    assert [each["batch"] for each in found["latency"]["batches"]] == [1, 64]
     told = CliRunner().invoke(evaluate_command.command, [str(made), dataset, "--part", "tset"])
     with pytest.raises(ValueError, match=r"No 'tset' in parts\..* Did you mean 'test'"):
         raise told.exception or AssertionError

@@ -46,7 +46,7 @@ def show(board: "Board", *, wide: bool = False) -> None:
 
     Args:
         board: What `comparison.compare` made of the leader's pairs.
-        wide: Whether the standard deviation's interval and floor have columns too.
+        wide: Whether the standard deviation's interval and floor have columns too, and costs.
     """
     from tuning import wording  # SciPy: not on the way to a `--help`.
 
@@ -73,7 +73,7 @@ def table(
         rows: In their order.
         metric: The heading of the means.
         more: Heading -> cell of a row: columns after the usual ones.
-        wide: Whether the standard deviation's interval and floor have columns too.
+        wide: Whether the standard deviation's interval and floor have columns too, and costs.
         descriptive: Whether intervals are headed so: they know nothing of how runs were chosen.
     """
     from tuning import wording

@@ -71,7 +71,7 @@ def _cell(mean: Mean) -> str:
     if mean.interval is None:
         return f"{mean.mean:.2g}"
     low, high = mean.interval
-    return f"{mean.mean:.2g} ±{(high - low) / 2:.1g}"
+    return f"{mean.mean:.2g} ±{(high - low) / 2:.2g}"
 
 
 def _range(mean: Mean) -> str:

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     help="Print one pair in full: two ids, or what they begin with.",
 )
 @click.option("--all-pairs", is_flag=True, help="Print every pair instead of the leaderboard.")
-@click.option("--wide", is_flag=True, help="Add the sd's interval, and what luck alone makes it.")
+@click.option(
+    "--wide", is_flag=True, help="Add the sd's interval, what luck alone makes it, and costs."
+)
 @click.option("--csv", metavar="PATH", help="Write every field, a line each; - is stdout.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON value.")
 def command(

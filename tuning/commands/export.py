@@ -55,6 +55,8 @@ def command(
 
 
 def _told(result: dict[str, Any]) -> str:
+    from kerascnn import latency
+
     path = shlex.quote(result["path"])
     lines = [
         f"Written to {result['path']}: {result['format']}, {_size(result['size'])}.",
@@ -62,6 +64,7 @@ def _told(result: dict[str, Any]) -> str:
         f"{result['accuracy']:.4f} on {result['images']:,} {result['accuracy_part']} images.",
         f"Opened again, its probabilities differ from the recorded ones by at most "
         f"{result['largest_difference']:.1e}.",
+        f"Answers take {latency.text(result['latency'])}.",
         _confidence(result),
         "",
         "Next:",
