@@ -37,7 +37,7 @@ def measure(
 
 
 def text(found: dict[str, Any]) -> str:
-    """Returns "1.2 ms (1.1 ms to 1.5 ms) for 1 image, 5 ms (4.8 ms to 6 ms) for 64, on 1 thread"."""
+    """Returns "1.2 ms (1 ms to 2 ms) for 1 image, 5 ms (4 ms to 6 ms) for 64, on 1 thread"."""
     told = [
         f"{_short(each['median'])} ({_short(each['low'])} to {_short(each['high'])}) for "
         f"{each['batch']}{' image' if each['batch'] == 1 else ''}"
