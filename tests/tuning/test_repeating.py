@@ -216,5 +216,5 @@ def test_other_versions_are_said_and_the_table_is_the_same(main: Main) -> None: 
     for each in (ours, theirs):
         each["study"] = ""
         for row in each["configurations"]:
-            row["seconds"] = 0
+            row |= {"seconds": 0, "images_per_second": 0, "peak_memory": 0}
     assert ours == theirs

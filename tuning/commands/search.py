@@ -137,6 +137,10 @@ def command(
         click.echo(f"{count} infeasible and not counted. The last: {reasons[-1]}", err=True)
     _start.illustrate(study)
     _limits.present(study, limits, done.unfinished, as_json=as_json)
+    if "gradients" in loggers:
+        click.echo(
+            "gradients.json in a run's folder has its layers; `dashboard` shows them.", err=True
+        )
 
 
 def _begun(
