@@ -5,11 +5,9 @@ import dataclasses
 import itertools
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 
@@ -17,14 +15,13 @@ from kerascnn import attempt, datasets, training
 from kerascnn.checks import subset_parts
 from kerascnn.record import RunRecord, write_file
 from kerascnn.spec import RunSpec, value_of
-from tests import event_files
+from tests import crossing, event_files
+from tests.crossing import Main
 from tuning import (
-    cli,
     comparison,
     crossed,
     decomposition,
     decomposition_report,
-    executors,
     figures,
     launch,
     plan,
@@ -37,7 +34,6 @@ from tuning.study import Study
 from tuning.study_findings import StudyFindings
 
 EXACT = 1e-9
-Main = Callable[..., tuple[int, str, str]]
 
 
 def planted(spec: RunSpec) -> np.ndarray:
@@ -78,9 +74,7 @@ def failing(*cells: tuple[int, int]) -> Any:
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
-    monkeypatch.setattr(executors, "settings", lambda backend, threads: {})
+    crossing.go_elsewhere(tmp_path, monkeypatch)
 
 
 def begun(family: str = "cnn", **options: Any) -> tuple[Study, list[dict[str, Any]]]:
@@ -98,22 +92,7 @@ def decompose(
 
 @pytest.fixture
 def main(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Main:
-    """Runs a command line with the fake trainer and returns (exit code, stdout, stderr)."""
-
-    class Fake(Decomposition):
-        def __init__(self, *arguments: Any, **options: Any) -> None:
-            super().__init__(*arguments, run=run, **options)
-
-    monkeypatch.setattr(decomposition, "Decomposition", Fake)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as stopped:
-            cli.main([*arguments, "--executor", "serial"])
-        out, err = capfd.readouterr()
-        return int(stopped.value.code or 0), out, err
-
-    return call
+    return crossing.command_line(monkeypatch, capfd, run)
 
 
 def test_what_is_planted_is_recovered_through_the_whole_command(main: Main) -> None:

@@ -3,11 +3,9 @@
 import dataclasses
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 
@@ -15,12 +13,11 @@ from kerascnn import attempt, datasets, training
 from kerascnn.checks import subset_parts
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec
+from tests import crossing
+from tests.crossing import Main
 from tuning import (
-    cli,
     comparison,
     curve_plan,
-    decomposition,
-    executors,
     learning_curve,
     measures,
     plan,
@@ -31,7 +28,6 @@ from tuning.executors import serial
 from tuning.study import Study
 from tuning.study_findings import StudyFindings
 
-Main = Callable[..., tuple[int, str, str]]
 POOL = 1005
 ARGUMENTS = ("learning-curve", "cnn", "digits")
 
@@ -76,9 +72,7 @@ def failing(*sizes: int) -> Any:
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
-    monkeypatch.setattr(executors, "settings", lambda backend, threads: {})
+    crossing.go_elsewhere(tmp_path, monkeypatch)
 
 
 def begun(family: str = "cnn", **options: Any) -> tuple[Study, list[dict[str, Any]]]:
@@ -94,22 +88,7 @@ def learn(how: Any = run, seeds: int = 3, **options: Any) -> learning_curve.Repo
 
 @pytest.fixture
 def main(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Main:
-    """Runs a command line with the fake trainer and returns (exit code, stdout, stderr)."""
-
-    class Fake(Decomposition):
-        def __init__(self, *arguments: Any, **options: Any) -> None:
-            super().__init__(*arguments, run=run, **options)
-
-    monkeypatch.setattr(decomposition, "Decomposition", Fake)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as stopped:
-            cli.main([*arguments, "--executor", "serial"])
-        out, err = capfd.readouterr()
-        return int(stopped.value.code or 0), out, err
-
-    return call
+    return crossing.command_line(monkeypatch, capfd, run)
 
 
 def test_what_is_planted_is_recovered_through_the_whole_command(main: Main) -> None:
