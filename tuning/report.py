@@ -1,5 +1,6 @@
 """A report: everything that a study found and how, as one value that any format can write."""
 
+import contextlib
 import dataclasses
 import datetime
 import functools
@@ -50,6 +51,7 @@ class Picture:
         question: What it answers.
         figure: What plotly draws; None: see `absent`.
         absent: Why there is nothing to show; else "".
+        sheet: The PNG that the figure's tiles are cut out of; empty without tiles.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Picture:
     question: str
     figure: Figure | None
     absent: str
+    sheet: bytes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -161,13 +164,29 @@ def _tables(board: Board | None, confirmed: Confirmed | None) -> list[Table]:
 
 def _picture(found: StudyFindings, name: str) -> Picture:
     about = figures.about(name)
+    made, absent = None, ""
     try:
         made = figures.make(name, found)
+        made = dataclasses.replace(made, note=_still(made.note))
     except figures.NothingToShow as answer:
         ranks_nothing = found.board is None and found.study.spec.subsets
         absent = "A decomposition ranks nothing." if ranks_nothing else str(answer)
-        return Picture(figure=None, absent=absent, **about)
-    return Picture(figure=dataclasses.replace(made, note=_still(made.note)), absent="", **about)
+    return Picture(
+        name=name,
+        title=about["title"],
+        question=about["question"],
+        figure=made,
+        absent=absent,
+        sheet=b"" if made is None else _sheet(found, made),
+    )
+
+
+def _sheet(found: StudyFindings, made: Figure) -> bytes:
+    if not made.tiles:
+        return b""
+    with contextlib.suppress(ValueError, OSError):  # It was removed meanwhile.
+        return found.picture()
+    return b""
 
 
 def _still(note: str) -> str:

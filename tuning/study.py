@@ -225,6 +225,8 @@ def find(name: str | None = None) -> Study:
     Raises:
         ValueError: If there is none. The message lists those there are.
     """
+    if name == "":
+        raise ValueError("A study's name or folder was expected. Received: ''")
     known = {path.parent.name: path.parent for path in RUNS.glob("*/study.json")}
     if name is None:
         if not known:

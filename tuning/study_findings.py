@@ -69,7 +69,12 @@ class StudyFindings:
 
     @property
     def remarks(self) -> list[str]:
-        return [] if self.board is None else wording.remarks(self.board)
+        if self.board is None:
+            return []
+        lines = wording.remarks(self.board)
+        if "test" in self.splits and self.board.split != "test":
+            lines.append("Confirmed: what can be claimed of the winner was measured on test.")
+        return lines
 
     @property
     def splits(self) -> list[str]:

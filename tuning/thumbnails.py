@@ -195,7 +195,7 @@ def read(folder: Path, part: str) -> Thumbnails:
         images = tuple(Thumbnail(**each) for each in fields.pop("images"))
         return Thumbnails(**fields, images=images)
     except FileNotFoundError:
-        told = f"there is no {path.name}: `dashboard` writes it where the data are"
+        told = "none are written yet: the search does so at its end, and `dashboard` when it starts"
         raise ValueError(told) from None
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path.name} is damaged: {error}") from None

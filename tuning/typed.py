@@ -27,7 +27,11 @@ class Typed:
 
 def command() -> str:
     """Returns what this process was called with; "" if it was no command line."""
-    return shlex.join(["run.py", *sys.argv[1:]]) if sys.argv[0] else ""
+    if not sys.argv[0]:
+        return ""
+    # As the README has it: what is installed goes by its name.
+    program = ["python", "run.py"] if sys.argv[0].endswith(".py") else ["kerascnn"]
+    return shlex.join([*program, *sys.argv[1:]])
 
 
 def note(study: Study) -> None:

@@ -25,8 +25,20 @@ def remarks(board: Board) -> list[str]:
         )
     if board.split == "test":
         lines.append("Scored on the test set, as the log says before it was trained on the rest.")
+    lines += _behind(board)
     lines += [f"{config[:6]} failed: {reason}" for config, reason in board.failures.items()]
     return [*lines, *notes(board), *_told_of_variation(board), *_legend(board), _summary(board)]
+
+
+def _behind(board: Board) -> list[str]:
+    """Says that the leader has fewer runs than others: while a search is under way it often has."""
+    ended = [row.n + row.failed for row in board.rows if row.is_ranked]
+    if not ended or ended[0] == max(ended):
+        return []
+    return [
+        f"The leader has {ended[0]} of the {max(ended)} runs that others have: with fewer, luck "
+        "leads more easily."
+    ]
 
 
 def notes(board: Board) -> list[str]:

@@ -78,7 +78,7 @@ def command(name: str | None, host: str, port: int, group: str) -> None:
 
 def _shown(name: str | None) -> Study | Path:
     """Returns the study that is meant, or the folder that is none."""
-    if name is not None and Path(name).is_dir():
+    if name and Path(name).is_dir():
         known = (study.RUNS / name, Path(name))
         if not any((folder / "study.json").exists() for folder in known):
             return Path(name)

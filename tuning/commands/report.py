@@ -45,6 +45,11 @@ def command(study: str | None, path: str | None, format: str | None, as_json: bo
     """
     from tuning.study import find
 
+    if format is None and path not in (None, "-") and reports.of_file(path) is None:
+        known = ", ".join(f"{ending} ({name})" for ending, name in reports.endings().items())
+        raise ValueError(
+            f"The ending of {path!r} says no format. Expected one of: {known}; or --format."
+        )
     format = format or (reports.of_file(path) if path else None) or "html"
     if format not in reports.names():
         raise ValueError(registry.unknown("formats", format, reports.names()))

@@ -25,6 +25,8 @@ _MANY = 2000
 _LONGEST = 34
 # Ratio of the ends of a logarithmic axis above which only powers of ten are labelled.
 _WIDE = 1e4
+# Labels that an axis has at least.
+_LABELS = 4
 
 
 def board_of(found: Findings) -> Board:
@@ -139,7 +141,12 @@ def log_axis(title: str, values: Sequence[float], **more: Any) -> dict[str, Any]
         ticks = ticks[::3]
     pad = 0.05 * math.log10(high / low) + 0.03
     reach = [math.log10(low) - pad, math.log10(high) + pad]
+    ticks = [tick for tick in ticks if reach[0] <= math.log10(tick) <= reach[1]]
+    if len(ticks) < _LABELS:  # Values that lie close together, between two of these.
+        steps = [reach[0] + (reach[1] - reach[0]) * (i + 0.5) / _LABELS for i in range(_LABELS)]
+        ticks = [float(f"{10**step:.2g}") for step in steps]
     labels = [_counted(tick) for tick in ticks]
+    title = f"{title} (logarithmic)"
     return axis(title, type="log", tickvals=ticks, ticktext=labels, range=reach, **more)
 
 

@@ -15,6 +15,8 @@ PLACE = 4
 
 # Configurations drawn while none is selected.
 _LEADING = 6
+# Epochs that each have room for a label.
+_EPOCHS = 20
 _USUAL = ("accuracy/validation", "loss/validation", "accuracy/train", "loss/train")
 
 
@@ -52,6 +54,7 @@ def figure(found: Findings, selected: Sequence[str], *, curve: str, over: str) -
             xaxis=_marks.axis(
                 "step" if over == "epoch" and logged else over,
                 **({"rangemode": "tozero"} if over == "seconds" else {}),
+                **({"dtick": 1} if over == "epoch" and not logged and _is_short(data) else {}),
             ),
             yaxis=_marks.axis(curve, **({"type": "log"} if _is_log(data, curve) else {})),
             showlegend=True,
@@ -59,6 +62,11 @@ def figure(found: Findings, selected: Sequence[str], *, curve: str, over: str) -
         ),
         note=_note(selected, chosen, found, over),
     )
+
+
+def _is_short(data: Sequence[dict[str, Any]]) -> bool:
+    """Returns whether every epoch can have a label."""
+    return max((x for trace in data for x in trace["x"]), default=0) <= _EPOCHS
 
 
 def _leading(found: Findings, curve: str) -> list[str]:

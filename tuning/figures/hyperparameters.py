@@ -21,6 +21,8 @@ _LINES = 200
 _BINS = 8
 _COLUMNS = 4
 _SLICE, _TOP = 190, 320
+# Names of settings that fit side by side.
+_ROOM = 8
 # Share of the width that names of settings take.
 _NAMES = 0.06
 _COLD, _WARM = (68, 84, 140), (230, 159, 0)
@@ -40,7 +42,7 @@ def figure(found: Findings, selected: Sequence[str]) -> Figure:
     data = _lines(kept, ranges, means, board.question.maximize, board.metric, selected)
     lines = math.ceil((len(names) + 1) / _COLUMNS)
     height = _TOP + _SLICE * lines + 60
-    layout = _marks.frame(height=height, margin={"l": 50, "r": 30, "t": 30, "b": 40})
+    layout = _marks.frame(height=height, margin={"l": 50, "r": 30, "t": 60, "b": 40})
     layout |= _parallel_axes(ranges, means, board.metric, height)
     annotations = list(layout.pop("annotations"))
     importance, told = _importance.of(rows, names)
@@ -65,7 +67,8 @@ def figure(found: Findings, selected: Sequence[str]) -> Figure:
         data=data,
         layout=layout,
         note=f"A line or a dot is a configuration, coloured by its mean {board.metric}: bright is "
-        "good. Slices show what went with good means, not what caused them. " + told,
+        "good. Slices show what went with good means, not what caused them."
+        + (f" {told}" if importance else ""),
     )
 
 
@@ -183,7 +186,9 @@ def _parallel_axes(
     xaxis = _marks.axis(
         "", tickvals=list(range(len(titles))), ticktext=titles, side="top", domain=[0, 1]
     )
-    xaxis |= {"range": [-0.1, len(titles) - 0.5], "anchor": "y", "tickangle": 0}
+    xaxis |= {"range": [-0.1, len(titles) - 0.5], "anchor": "y"}
+    # Many names do not fit beside one another.
+    xaxis["tickangle"] = -20 if len(titles) > _ROOM else 0
     yaxis = {"domain": [bottom, 1], "visible": False, "range": [-0.06, 1.06], "anchor": "x"}
     return {"xaxis": xaxis, "yaxis": yaxis, "annotations": annotations}
 

@@ -138,6 +138,7 @@ def _note(pairs: Sequence[Pair], shown: int, ranked: int) -> str:
     among = "" if shown == ranked else f" The {shown} leading of {ranked:,} configurations."
     return (
         f"The row against the column. {told} of {len(pairs)} pairs are told apart, with 95 % "
-        "confidence in all of them together (Holm); a ? is undecided, and its number the seeds "
-        f"each that would tell.{among}"
+        "confidence in all of them together (Holm), which takes more than the verdicts on the "
+        "leader alone. A ? is undecided; its number: the seeds each that would tell; none: "
+        f"more than 100 seeds, or more images.{among}"
     )

@@ -21,8 +21,14 @@ def names() -> tuple[str, ...]:
 
 def of_file(name: str) -> str | None:
     """Returns the format of files that are called so; None: of none."""
-    ends = {n: registry.constant(__name__, n, "ENDINGS") for n in names()}
-    return next((n for n, each in ends.items() if name.lower().endswith(tuple(each))), None)
+    return next((each for end, each in endings().items() if name.lower().endswith(end)), None)
+
+
+def endings() -> dict[str, str]:
+    """Returns ending -> the format of files that end so."""
+    return {
+        ending: name for name in names() for ending in registry.constant(__name__, name, "ENDINGS")
+    }
 
 
 def is_printed(format: str) -> bool:

@@ -17,6 +17,9 @@ ENDINGS = (".html", ".htm")
 PRINTED = False
 
 _STATIC = Path(__file__).parent / "static"
+# Images that are shown, and their side in pixels of the page.
+_TILES = 48
+_SIDE = 64
 
 
 def write(report: Report) -> str:
@@ -111,7 +114,37 @@ def _figure(picture: Picture) -> str:
         f'<div class="figure" id="figure-{_text(picture.name)}" role="img" '
         f'style="min-height: {height}px" '
         f'aria-label="{_text(picture.title)}. {_text(picture.figure.note)}"></div>\n'
-        f"<figcaption>{_words(picture.figure.note)}</figcaption>\n</figure>\n"
+        f"<figcaption>{_words(picture.figure.note)}</figcaption>\n{_tiles(picture)}</figure>\n"
+    )
+
+
+def _tiles(picture: Picture) -> str:
+    """Returns the first images of a figure that has some, cut out of one picture."""
+    made = picture.figure
+    if made is None or not made.sprite or not picture.sheet:
+        return ""
+    sprite = made.sprite
+    scale = max(1, round(_SIDE / max(sprite["width"], sprite["height"])))
+    width, height = sprite["width"] * scale, sprite["height"] * scale
+    source = base64.b64encode(picture.sheet).decode()
+    style = (
+        f"<style>.image {{ width: {width}px; height: {height}px; background-size: "
+        f"{sprite['columns'] * width}px {sprite['rows'] * height}px; "
+        f"background-image: url(data:image/png;base64,{source}) }}</style>\n"
+    )
+    items = []
+    for tile in made.tiles[:_TILES]:
+        row, column = divmod(tile["tile"], sprite["columns"])
+        wrong = f", mostly {tile['wrong']}" if tile["wrong"] else ""
+        items.append(
+            f'<li><span class="image" role="img" aria-label="{_text(tile["name"])}" style="'
+            f'background-position: -{column * width}px -{row * height}px"></span>'
+            f"<strong>{_text(tile['label'])}</strong> "
+            f"{tile['right']} of {tile['runs']} right{_text(wrong)}</li>\n"
+        )
+    count = f"The first {len(items)} of {len(made.tiles)}:" if len(items) < len(made.tiles) else ""
+    return (
+        f'{style}{_paragraphs([count] if count else [])}<ul class="tiles">\n{"".join(items)}</ul>\n'
     )
 
 

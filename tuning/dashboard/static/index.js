@@ -94,7 +94,19 @@ async function load() {
     keepingFocus(() => { controls(); list(); });
     await show();
     status();
-  } catch (error) { say(error.message, true); }
+  } catch (error) { if (turn === page.asked) refuse(error); }
+}
+
+// What cannot be read must not stand under the numbers of another study.
+function refuse(error) {
+  say(error.message, true);
+  if (error.code !== 400) return; // It is not there to be asked: what it held may stand.
+  page.found = {board: null, missing: error.message, opens: 'leaderboard', figures: [], states: {},
+    settings: {}, names: {}, verdicts: {}, remarks: [], metrics: [], splits: []};
+  page.version = '';
+  controls();
+  list();
+  show();
 }
 
 async function poll() {
@@ -134,14 +146,14 @@ function status() {
   for (const each of Object.values(page.found.states)) {
     for (const name of Object.keys(total)) total[name] += each[name];
   }
-  const told = [`${total.finished} runs finished`];
+  const told = [`${total.finished} ${total.finished === 1 ? 'run' : 'runs'} finished`];
   if (total.running) told.push(`${total.running} running`);
   if (total.failed) told.push(`${total.failed} failed`);
   say(told.join(', ') + (total.running ? ' — live' : ''));
 }
 
 function controls() {
-  const change = (name) => (value) => { state[name] = value; if (name === 'study') Object.assign(state, {selected: [], metric: '', split: '', options: {}}); page.first = 0; writeAddress(); load(); };
+  const change = (name) => (value) => { state[name] = value; if (name === 'study') Object.assign(state, {selected: [], metric: '', split: '', options: {}, view: state.view === 'leaderboard' ? '' : state.view}); page.first = 0; writeAddress(); load(); };
   const {board, metrics, splits} = page.found;
   at.controls.replaceChildren(
     chooser('study', page.studies, state.study, change('study')),
