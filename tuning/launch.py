@@ -243,32 +243,22 @@ def decompose(
     begun, points = new_decomposition(
         family, dataset, seeds=seeds, workers=workers, executor=executor, **options
     )
-    return run_decomposition(
-        begun,
-        points,
-        seeds=seeds,
-        workers=workers,
-        executor=executor,
-        limits=limits,
-        watch=watch,
-    )
+    where: dict[str, Any] = {"workers": workers, "executor": executor, "limits": limits}
+    return run_decomposition(begun, points, seeds=seeds, **where, watch=watch)
 
 
 def run_decomposition(
-    begun: Study,
-    points: Sequence[Mapping[str, Value]],
-    *,
-    seeds: int,
-    workers: int | None = None,
-    executor: str = "processes",
-    limits: Limits = UNLIMITED,
-    watch: Callable[[Progress], None] = lambda progress: None,
+    begun: Study, points: Sequence[Mapping[str, Value]], *, seeds: int, **where: Any
 ) -> "Report":
-    """Runs a decomposition to its end; see `decompose` for the arguments."""
+    """Runs a decomposition to its end.
+
+    Args:
+        begun, points, seeds: See `run_crossing`.
+        **where: As `run_crossing` takes it.
+    """
     from tuning import decomposition_report  # SciPy, as in `confirm`.
 
-    where: dict[str, Any] = {"workers": workers, "executor": executor}
-    run_crossing(begun, points, seeds=seeds, **where, limits=limits, watch=watch)
+    run_crossing(begun, points, seeds=seeds, **where)
     found = decomposition_report.report(begun)
     decomposition_report.show_in_tensorboard(begun, found)
     return found

@@ -349,6 +349,25 @@ def test_what_is_new_shows_by_itself(driver: Any, tmp_path: Path) -> None:
         assert tab.mistakes() == []
 
 
+def test_a_damaged_study_hides_no_other(driver: Any, tmp_path: Path) -> None:
+    for name in ("whole", "damaged"):
+        boards.begin(tmp_path / name, [boards.record(8, repeat, 0.5) for repeat in range(2)])
+    with open(tmp_path / "damaged" / "log.jsonl", "a") as log:
+        log.write("}{\n")
+    rows = "return document.querySelectorAll('tbody tr').length"
+    with browser.serving(tmp_path) as (address, _):
+        tab = Tab(driver, address)
+        tab.open(study="whole")
+        assert tab.js(rows) == 1
+        choose = """const it = document.querySelector('select[aria-label=study]');
+            it.value = arguments[0]; it.dispatchEvent(new Event('change'));"""
+        tab.js(choose, "damaged")
+        tab.until(f"{rows} === 0")
+        assert "is damaged" in tab.js("return document.getElementById('figure').textContent")
+        tab.js(choose, "whole")
+        tab.until(f"{rows} === 1")
+
+
 _ALERT = "window.alert = () => { window.top.alerted = true; };"
 _NAMES = (
     "<script>alert(1)</script>",

@@ -366,7 +366,7 @@ def test_without_the_data_it_goes_on_and_says_so(
         assert "\n" not in told
     figure = figures.make("examples", StudyFindings(made))
     assert figure.tiles == []
-    assert "No thumbnails, as there is no examples-validation.json" in figure.note
+    assert "No thumbnails, as none are written yet" in figure.note
 
 
 @pytest.mark.parametrize("kind", ["file", "module"])

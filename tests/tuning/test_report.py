@@ -317,6 +317,7 @@ def test_a_full_disk_leaves_the_older_report(main: Main, monkeypatch: pytest.Mon
         (["--format", "htlm"], "Did you mean 'html'?"),
         (["--format", "pdf"], "No 'pdf' in formats"),
         (["--to", "."], "--to needs a file. Received the folder '.'"),
+        (["--to", "r.pdf"], "The ending of 'r.pdf' says no format. Expected one of: .html (html)"),
         (["--to", "runs/s/study.json/x.html"], "File exists: runs/s/study.json"),
         (["--to", "runs/s/study.json"], "is no report of runs/s"),
         (["--to", ""], "--to needs a file"),

@@ -10,7 +10,7 @@ from tests import boards
 from tuning import cli, typed
 from tuning.study import Study, create
 
-FIRST = {"command": "run.py search", "created": "2026"}
+FIRST = {"command": "python run.py search", "created": "2026"}
 
 
 def _type(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
@@ -23,7 +23,7 @@ def _read(study: Study) -> list[str]:
 
 def test_the_command_that_began_a_study_is_known(tmp_path: Path) -> None:
     made = create(tmp_path / "s", boards.SPEC, FIRST)
-    assert _read(made) == ["run.py search"]
+    assert _read(made) == ["python run.py search"]
     assert not typed.is_kept(made)
     assert _read(create(tmp_path / "t", boards.SPEC, {})) == []
 
@@ -38,14 +38,16 @@ def test_commands_that_wrote_follow_in_their_order(
         if arguments != ("compare",):
             with made.log as log:
                 log.append_record(boards.record(8, i, 0.5))
-    assert _read(made) == ["run.py search", "run.py search --trials 9"]
+    assert _read(made) == ["python run.py search", "python run.py search --trials 9"]
     assert typed.is_kept(made)
     assert all(each.at for each in typed.read(made))
 
 
 def test_a_command_is_ready_for_a_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _type(monkeypatch, "search", "my photos", "--group-by", r"IMG_(\d+)_")
-    assert typed.command() == r"run.py search 'my photos' --group-by 'IMG_(\d+)_'"
+    assert typed.command() == r"python run.py search 'my photos' --group-by 'IMG_(\d+)_'"
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/kerascnn", "search"])
+    assert typed.command() == "kerascnn search"
     monkeypatch.setattr(sys, "argv", [""])
     assert typed.command() == ""
 
@@ -59,7 +61,7 @@ def test_the_memo_outlives_a_crash_in_a_write(
     typed.note(made)
     with made.log as log:
         log.append_record(boards.record(8, 0, 0.5))
-    assert _read(made) == ["run.py search", "run.py confirm"]
+    assert _read(made) == ["python run.py search", "python run.py confirm"]
 
 
 def test_nothing_is_noted_of_a_study_that_another_process_writes(tmp_path: Path) -> None:
@@ -79,6 +81,6 @@ def test_commands_note_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         _type(monkeypatch, *arguments)
         with pytest.raises(SystemExit):
             cli.main()
-    assert _read(made) == ["run.py search", "run.py enqueue filters=64"]
+    assert _read(made) == ["python run.py search", "python run.py enqueue filters=64"]
     lines = (made.folder / "commands.jsonl").read_text().splitlines()
     assert [json.loads(line)["lines"] for line in lines] == [1, 1]

@@ -45,11 +45,7 @@ def command(study: str | None, path: str | None, format: str | None, as_json: bo
     """
     from tuning.study import find
 
-    if format is None and path not in (None, "-") and reports.of_file(path) is None:
-        known = ", ".join(f"{ending} ({name})" for ending, name in reports.endings().items())
-        raise ValueError(
-            f"The ending of {path!r} says no format. Expected one of: {known}; or --format."
-        )
+    named = format is not None
     format = format or (reports.of_file(path) if path else None) or "html"
     if format not in reports.names():
         raise ValueError(registry.unknown("formats", format, reports.names()))
@@ -64,6 +60,11 @@ def command(study: str | None, path: str | None, format: str | None, as_json: bo
     target = None if path is None or printed else Path(path)
     if target is not None:
         _refuse(found, target)
+        if not named and target.suffix and reports.of_file(target.name) is None:
+            known = ", ".join(f"{ending} ({name})" for ending, name in reports.endings().items())
+            raise ValueError(
+                f"The ending of {path!r} says no format. Expected one of: {known}; or --format."
+            )
     text = _written(found, format)
     if target is None:
         click.echo(text, nl=False)
