@@ -102,9 +102,7 @@ class Lab:
             threads=1,
             name=str(self.folder / f"train-{data.name}"),
         )
-        asked = [line for line in study.log.lines() if line["kind"] == "ask"]
-        wanted = {"family": family, "epochs": data.epochs, **size, **settings}
-        point = next(a["point"] for a in asked if _is(a["point"], wanted))
+        point = {"family": family, "epochs": data.epochs, **size, **settings}
         config = study.configured(point).config_id
         records = [r for c, r in study.identified() if c == config and r.status == "finished"]
         return Runs(study, config, tuple(sorted(records, key=lambda r: r.spec.repeat)))
@@ -169,9 +167,3 @@ def contrast(
 def below_zero(low: float, high: float) -> bool | None:
     """Returns whether an interval lies below zero; None where it holds zero."""
     return True if high < 0 else False if low > 0 else None
-
-
-def _is(point: Any, wanted: dict[str, Any]) -> bool:
-    return all(point.get(name) == value for name, value in wanted.items()) and len(point) == len(
-        wanted
-    )

@@ -1,6 +1,7 @@
 """`dashboard`: one study, its addresses, its errors; what TensorBoard then serves."""
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -163,6 +164,8 @@ def _command(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
         text=True,
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+        # What runs the tests in the background may ignore Ctrl-C, and so would this.
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
 
 
