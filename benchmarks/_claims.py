@@ -71,7 +71,7 @@ def permuted(lab: Lab, data: Sequence[Data]) -> Iterator[Found]:
         edge = [a.mean() - b.mean() for a, b in (accuracies[:2], accuracies[2:])]
         yield Found(
             each.name,
-            below_zero(-high, -low),
+            below_zero(-high, -low) if edge[0] > 0 else None,  # There is none to lose.
             f"cnn ahead by {edge[0]:+.3f}, permuted by {edge[1]:+.3f}: it loses {value:.3f} "
             f"({low:+.3f} to {high:+.3f})",
         )
