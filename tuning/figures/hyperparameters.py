@@ -42,7 +42,7 @@ def figure(found: Findings, selected: Sequence[str]) -> Figure:
     data = _lines(kept, ranges, means, board.question.maximize, board.metric, selected)
     lines = math.ceil((len(names) + 1) / _COLUMNS)
     height = _TOP + _SLICE * lines + 60
-    layout = _marks.frame(height=height, margin={"l": 50, "r": 30, "t": 60, "b": 40})
+    layout = _marks.frame(height=height, margin={"l": 50, "r": 70, "t": 60, "b": 40})
     layout |= _parallel_axes(ranges, means, board.metric, height)
     annotations = list(layout.pop("annotations"))
     importance, told = _importance.of(rows, names)
