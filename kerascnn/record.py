@@ -204,7 +204,7 @@ class RunLog:
             for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):
                     return
-                yield number, _parse(line)
+                yield number, parse(line)
 
     def __iter__(self) -> Iterator[RunRecord]:
         """Yields the records, oldest first."""
@@ -240,7 +240,8 @@ class RunLog:
         return kept
 
 
-def _parse(line: bytes) -> dict[str, Any] | None:
+def parse(line: bytes) -> dict[str, Any] | None:
+    """Returns a line of a log; None if it is damaged."""
     try:
         fields = json.loads(line)
         return dict(fields) if fields["kind"] in KINDS else None

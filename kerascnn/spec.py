@@ -260,6 +260,11 @@ def value_of(spec: RunSpec, name: str) -> Value:
     return default_of(spec.family, name)
 
 
+def short(value: object) -> str:
+    """Returns a setting's value as tables and figures show it: 3 digits of a number."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
 def _digest(identity: Mapping[str, Any]) -> str:
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]

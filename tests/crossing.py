@@ -5,8 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 
+from kerascnn import attempt, training
+from kerascnn.record import RunRecord
+from kerascnn.spec import RunSpec
 from tuning import cli, decomposition, executors
 from tuning.decomposition import Decomposition
 
@@ -19,6 +23,27 @@ def go_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
     monkeypatch.setattr(executors, "settings", lambda backend, threads: {})
+
+
+def left(spec: RunSpec, folder: str, logits: np.ndarray) -> RunRecord:
+    """Leaves the logits of a run as a worker does, and returns its record."""
+    path = attempt.run_dir(Path(folder), spec) / "logits-validation.npy"
+    training.save_array(path, logits)
+    return RunRecord(spec=spec, epoch=spec.epochs, metrics={"val_accuracy": 0.5}, parameters=7)
+
+
+def failing(fails: Callable[[RunSpec], bool], written: Callable[[RunSpec, str], RunRecord]) -> Any:
+    """Returns a `run` of which some runs fail."""
+
+    def some(specs: list[RunSpec], *, folder: str, **options: Any) -> list[RunRecord]:
+        return [
+            RunRecord(spec=spec, status="failed", error="Traceback\nBoom: no")
+            if fails(spec)
+            else written(spec, folder)
+            for spec in specs
+        ]
+
+    return some
 
 
 def command_line(

@@ -49,6 +49,7 @@ LAYERS = [
         "tuning.standings",
         "tuning.tags",
         "tuning.sheets",
+        "tuning.plotly_script",
     },
     {
         "tuning.differences",

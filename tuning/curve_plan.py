@@ -76,7 +76,7 @@ def new_learning_curve(
         for size in sizes
     ]
     calls = seeds * subsets * len(points)
-    shared = max(1, executors.cores() // max(1, min(calls, executors.cores(), workers or calls)))
+    shared = executors.shared_threads(calls, workers or calls)
     space: Space = {"train_size": Choice(*sizes)}
     spec: dict[str, Any] = {"oracle": "", "objective": "val_accuracy", "trials": 1, "seeds": seeds}
     spec |= {"space": space, "subsets": f"{DRAW}:{subsets}"}

@@ -123,8 +123,8 @@ def new_training(
         The study, and the points in it that are these configurations.
     """
     points = given(family, preset, fixed, epochs)
-    at_once = min(seeds * len(points), executors.cores(), workers or seeds * len(points))
-    shared = max(1, executors.cores() // max(1, at_once))
+    calls = seeds * len(points)
+    shared = executors.shared_threads(calls, workers or calls)
     objective = begin.full_name(objective, "test_" if test else "val_")
     spec: dict[str, Any] = {"oracle": "", "objective": objective, "trials": 1, "seeds": seeds}
     rest: list[tuple[str, Space]] = [(each, {}) for each in list(points)[1:]]
@@ -186,8 +186,8 @@ def new_decomposition(
     ]
     for each, point in points:
         RunSpec(family=each, dataset="").configure(point)
-    at_once = min(seeds * subsets * len(points), executors.cores(), workers or len(points) * seeds)
-    shared = max(1, executors.cores() // max(1, at_once))
+    calls = seeds * len(points)
+    shared = executors.shared_threads(calls * subsets, workers or calls)
     spec: dict[str, Any] = {"oracle": "", "objective": "val_accuracy", "trials": 1, "seeds": seeds}
     spec |= {"space": swept, "subsets": f"{scheme}:{subsets}"}
     base = {name: value for name, value in points[0][1].items() if name not in swept}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerascnn.record import RunRecord
-from kerascnn.spec import RunSpec, Value, value_of
+from kerascnn.spec import RunSpec, Value, short, value_of
 from tuning import space as spaces
 from tuning.search_spec import SearchSpec
 from tuning.space import Choice, Domain, Float
@@ -175,8 +175,7 @@ def label(shown: Mapping[str, Value]) -> str:
 
 
 def _short(value: Value) -> str:
-    text = f"{value:.3g}" if isinstance(value, float) else str(value)
-    return re.sub(r"[^A-Za-z0-9._+-]+", "_", text)
+    return re.sub(r"[^A-Za-z0-9._+-]+", "_", short(value))
 
 
 def _most_telling_first(names: Iterable[str]) -> list[str]:

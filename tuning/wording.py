@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from kerascnn.spec import short
 from tuning import pairs
 from tuning.comparison import Board
 from tuning.pairs import Pair
@@ -54,7 +55,7 @@ def notes(board: Board) -> list[str]:
 def settings(row: Row, *, family: bool) -> str:
     """Returns what varies, "filters=8 depth=1"; with `family`, after the family's name."""
     texts = [Path(row.family).stem] if family else []
-    return " ".join((*texts, *(f"{k}={_short(v)}" for k, v in row.hyperparameters.items())))
+    return " ".join((*texts, *(f"{k}={short(v)}" for k, v in row.hyperparameters.items())))
 
 
 def verdict(pair: Pair) -> str:
@@ -62,10 +63,6 @@ def verdict(pair: Pair) -> str:
     beyond = {"seeds": f" (>{pairs.SEEDS_LIMIT})", "images": " (images)"}
     needed = f" ({pair.seeds_needed})" if pair.seeds_needed else beyond.get(pair.obstacle, "")
     return pair.verdict.upper() + needed
-
-
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _told_of_variation(board: Board) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerascnn import attempt, datasets, training
+from kerascnn import attempt, datasets
 from kerascnn.checks import subset_parts
 from kerascnn.record import RunRecord, write_file
 from kerascnn.spec import RunSpec, value_of
@@ -53,23 +53,14 @@ def run(specs: list[RunSpec], *, folder: str, **options: Any) -> list[RunRecord]
 
 
 def written(spec: RunSpec, folder: str) -> RunRecord:
-    path = attempt.run_dir(Path(folder), spec) / "logits-validation.npy"
-    training.save_array(path, planted(spec))
-    return RunRecord(spec=spec, epoch=spec.epochs, metrics={"val_accuracy": 0.5}, parameters=7)
+    return crossing.left(spec, folder, planted(spec))
 
 
 def failing(*cells: tuple[int, int]) -> Any:
     """Returns a `run` of which the runs of some (subset, repeat) fail."""
-
-    def some(specs: list[RunSpec], *, folder: str, **options: Any) -> list[RunRecord]:
-        return [
-            RunRecord(spec=spec, status="failed", error="Traceback\nBoom: no")
-            if (subset_parts(spec.subset)[1], spec.repeat) in cells
-            else written(spec, folder)
-            for spec in specs
-        ]
-
-    return some
+    return crossing.failing(
+        lambda spec: (subset_parts(spec.subset)[1], spec.repeat) in cells, written
+    )
 
 
 @pytest.fixture(autouse=True)

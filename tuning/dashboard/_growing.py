@@ -1,12 +1,12 @@
 """A log that grows while it is watched: a reading goes on where the last one ended."""
 
-import json
 import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from kerascnn.record import KINDS, RunLog, RunRecord
+from kerascnn import record
+from kerascnn.record import RunLog, RunRecord
 
 
 class GrowingLog(RunLog):
@@ -44,13 +44,9 @@ class GrowingLog(RunLog):
         return None
 
     def _take(self, line: bytes) -> None:
-        try:
-            fields = json.loads(line)
-            kind = fields.pop("kind")
-            if kind not in KINDS:
-                raise ValueError(f"No {kind!r} in {KINDS}.")
-            if kind == "run":
-                self._records.append(RunRecord.from_json(fields))
-        except (ValueError, KeyError, TypeError, AttributeError):
+        fields = record.parse(line)
+        if fields is None:
             list(self.lines())  # It says which line is damaged.
-            raise
+            raise ValueError(f"A line of {self.path} is damaged.")
+        if fields.pop("kind") == "run":
+            self._records.append(RunRecord.from_json(fields))

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from kerascnn import attempt
+from tuning.event_logs import SILENT
 from tuning.findings import Course
 from tuning.study import Study
 
-# Seconds without a sign of life after which a run is taken for interrupted; one is given a second.
-_SILENT = 60
 # Points of a curve that are asked for.
 _POINTS = 1000
 # Seconds after which curves under way are worth another look.
@@ -21,7 +20,8 @@ _GROWN = 5
 def alive(folder: Path) -> list[Path]:
     """Returns the folders of a study's runs that show signs of life."""
     now = time.time()
-    return [sign.parent for sign in _signs(folder) if now - _touched(sign) < _SILENT]
+    # A run gives one a second.
+    return [sign.parent for sign in _signs(folder) if now - _touched(sign) < SILENT]
 
 
 def mark(folder: Path) -> str:

@@ -7,10 +7,8 @@ Where there is a study, it is read beside, so that it is there once the tab is o
 
 import contextlib
 import functools
-import importlib.util
 import json
 import math
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -204,11 +202,9 @@ def _plotly(environ: Any, start: Any) -> Any:
 
 @functools.cache
 def _plotly_script() -> bytes:
-    """Returns plotly's own JavaScript, compressed; plotly itself, which is slow, stays out."""
+    """Returns plotly's own JavaScript, compressed."""
     import gzip
 
-    spec = importlib.util.find_spec("plotly")
-    if spec is None or spec.origin is None:
-        raise ValueError("plotly is not installed. Try: python -m pip install plotly")
-    path = os.path.join(os.path.dirname(spec.origin), "package_data", "plotly.min.js")
-    return gzip.compress(Path(path).read_bytes(), compresslevel=5)
+    from tuning import plotly_script
+
+    return gzip.compress(plotly_script.read().encode(), compresslevel=5)

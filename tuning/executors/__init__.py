@@ -94,6 +94,11 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def shared_threads(calls: int, workers: int) -> int:
+    """Returns the threads that each run has where so many calls share the cores."""
+    return max(1, cores() // max(1, min(calls, cores(), workers)))
+
+
 def default_workers(threads: int, calls: int) -> int:
     """Returns as many workers as cores and memory allow, and no more than there are calls."""
     room = memory.total() // WORKER_MEMORY

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kerascnn import metrics
+from kerascnn.spec import short
 from tuning.comparison import Board
 from tuning.figures import NothingToShow
 from tuning.findings import Findings
@@ -71,12 +72,6 @@ def shade(colour: str, alpha: float) -> str:
     return f"rgba({red},{green},{blue},{alpha})"
 
 
-def settings(found: Findings, config: str) -> str:
-    """Returns the settings of a configuration as a line; plotly shows markup in it as text."""
-    values = found.settings.get(config, {})
-    return text(" ".join(f"{n}={_short(v)}" for n, v in values.items()))
-
-
 def scored(board: Board) -> str:
     """Returns "accuracy on validation": what the numbers are."""
     return f"{board.metric} on {board.split}" if board.split else f"last value of {board.metric}"
@@ -84,13 +79,12 @@ def scored(board: Board) -> str:
 
 def label(found: Findings, config: str) -> str:
     """Returns "d0c9f2 filters=8 depth=1 ...": a name that fits beside an axis."""
-    words = settings(found, config)
+    words = " ".join(f"{n}={short(v)}" for n, v in found.settings.get(config, {}).items())
     if config in found.names and not words:
         return called(found, config, _LONGEST + 6)
-    short = html.unescape(words)
-    if len(short) > _LONGEST:
-        words = text(short[: _LONGEST - 1].rpartition(" ")[0] or short[: _LONGEST - 1]) + " …"
-    return f"{called(found, config)} {words}".rstrip()
+    if len(words) > _LONGEST:
+        words = (words[: _LONGEST - 1].rpartition(" ")[0] or words[: _LONGEST - 1]) + " …"
+    return f"{called(found, config)} {text(words)}".rstrip()
 
 
 def called(found: Findings, config: str, longest: int = 22) -> str:
@@ -110,10 +104,6 @@ def short_id(config: str) -> str:
 def text(value: object) -> str:
     """Returns a text that plotly, which knows some markup, shows as it is."""
     return html.escape(str(value), quote=False)
-
-
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def scatter(points: int) -> str:

@@ -1,8 +1,7 @@
 // What is shown and selected, in the address: the keys `p.compare.*` of the page around the tab.
 
-import {state} from './page.js';
+import {FRAME, state} from './page.js';
 
-const FRAME = window.parent === window ? window : window.parent;
 const PREFIX = 'p.compare.';
 
 function parts() {

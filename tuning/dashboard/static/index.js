@@ -3,10 +3,9 @@
 
 import {readAddress, writeAddress} from './address.js';
 import {leaderboard} from './leaderboard.js';
-import {asked, at, called, chooser, colour, fixed, get, keepingFocus, make, matches, page, settingsOf, signs, state} from './page.js';
+import {FRAME, asked, at, called, chooser, colour, fixed, get, keepingFocus, make, matches, page, settingsOf, signs, state} from './page.js';
 import {tiles, turnTile} from './tiles.js';
 
-const FRAME = window.parent === window ? window : window.parent;
 const POLL_MS = 3000;
 const LOOK_EVERY = 4; // Polls between two looks for new studies.
 const WAIT_MS = 200;

@@ -3,6 +3,8 @@
 
 const PALETTE = ['#e69f00', '#3f9fd8', '#009e73', '#cc79a7', '#d55e00', '#7a6fd0', '#5c8a00', '#a0522d'];
 
+// The page around the tab, whose address and theme are the tab's too; itself, without one.
+export const FRAME = window.parent === window ? window : window.parent;
 // What the address holds.
 export const state = {study: '', metric: '', split: '', view: '', selected: [], options: {}};
 // What it does not.
