@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +21,6 @@ from kerascnn.spec import RunSpec
 from tuning import pools, retraining
 from tuning.study import Study
 from tuning.trial import Progress
-
-if TYPE_CHECKING:
-    from kerascnn.datasets._arrays import Dataset
 
 ROOM = "kerascnn.corruptions"
 # What comes in where a shift leaves a gap: the other side, the edge's value, or 0.
@@ -224,12 +221,5 @@ def _measure(study: Study, record: RunRecord, protocol: Protocol) -> None:
         f"The network of {record.spec.run_name} is not the recorded one",
         precision=record.spec.precision,
     )
-    votes = votes_of(answer, whole(data, own[chosen]), protocol)
+    votes = votes_of(answer, data.whole(own[chosen]), protocol)
     training.save_array(votes_file(study, record.spec, protocol), votes)
-
-
-def whole(data: "Dataset", indices: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-    """Returns images as uint8: as stored, or rounded to 256 levels of their range."""
-    if data.images.dtype == np.uint8:
-        return np.asarray(data.images[indices])
-    return np.rint(np.clip(data.pixels(indices), 0, 1) * 255).astype(np.uint8)

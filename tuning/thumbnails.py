@@ -239,9 +239,7 @@ def _digest(content: bytes) -> str:
 
 def _small(data: Any, places: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
     """Returns images as they are stored, uint8, made smaller only where they are larger."""
-    pixels = data.images[places]
-    if pixels.dtype != np.uint8:
-        pixels = np.rint(np.clip(data.pixels(places), 0, 1) * 255).astype(np.uint8)
+    pixels = data.whole(places)
     channels = pixels.shape[3]
     pixels = pixels[..., : 3 if channels >= 3 else 1]
     if max(pixels.shape[1:3]) <= SIDE:

@@ -166,6 +166,12 @@ class Dataset:
             scaled += np.float32(self.offset)
         return np.asarray(scaled, np.float32)
 
+    def whole(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        """Returns images as uint8: as stored, or rounded to 256 levels of [0, 1]."""
+        if self.images.dtype == np.uint8:
+            return np.asarray(self.images[indices])
+        return np.rint(np.clip(self.pixels(indices), 0, 1) * 255).astype(np.uint8)
+
 
 def read_names(path: Path) -> tuple[str, ...]:
     """Returns the names that a file of the cache holds."""
