@@ -16,7 +16,7 @@ from tests.studies import board, essence
 from tuning.study import Study
 
 ROOT = Path(__file__).parents[2]
-KILLS = 10
+KILLS = 6
 
 
 @pytest.mark.slow

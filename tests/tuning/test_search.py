@@ -135,13 +135,10 @@ def test_a_grid_cut_anywhere_ends_as_if_it_was_not(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("run", [in_one, in_two])
-def test_a_bayesian_search_cut_past_its_random_phase_ends_as_if_it_was_not(
-    tmp_path: Path, run: Callable[[Study], Any]
-) -> None:
-    """With two workers too: which scores an ask knows does not depend on who ends first."""
+def test_a_bayesian_search_cut_past_its_random_phase_ends_as_if_it_was_not(tmp_path: Path) -> None:
+    """With two workers: which scores an ask knows does not depend on who ends first."""
     spec = dataclasses.replace(SPEC, oracle="bayesian", trials=16, seeds=1)
-    _resume_after_every_cut(tmp_path, spec, run, step=11)
+    _resume_after_every_cut(tmp_path, spec, in_two, step=11)
 
 
 @pytest.mark.parametrize("run", [in_one, in_two])
