@@ -38,11 +38,12 @@ def prepare(
     image_size: int = 0,
     skip_bad: bool = False,
     group_by: str = "",
+    machines: executors.Machines = executors.HERE,
 ) -> Study:
     """Checks everything that is quick to check, then reads the data, then begins the study.
 
     Args:
-        family, dataset, executor: See `launch.search`.
+        family, dataset, executor, machines: See `launch.search`.
         fixed: Settings by name.
         fields: Of the `SearchSpec`.
         seed: The study's.
@@ -57,7 +58,7 @@ def prepare(
         group_by: Images in whose paths this pattern captures the same stay in one part.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    registry.source_file("tuning.executors", executor)
+    executors.check(executor, machines)
     registry.source_file("kerascnn.trainers", trainer)
     backend = _backend(backend)
     trainers.check_backend(trainer, backend)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kerascnn import registry, training
 from kerascnn.spec import Value
 from tuning import begin, pools
+from tuning.executors import HERE, Machines
 from tuning.limits import UNLIMITED, Limits
 from tuning.plan import new_decomposition, new_search, new_training
 from tuning.search import Search
@@ -26,6 +27,7 @@ def search(
     seeds: int = 3,
     workers: int | None = None,
     executor: str = "processes",
+    machines: Machines = HERE,
     loggers: Sequence[str] = ("tensorboard",),
     limits: Limits = UNLIMITED,
     keep: int = 1,
@@ -43,6 +45,7 @@ def search(
         seeds: Runs of each.
         workers: Runs trained at once; None: as many as cores and memory allow.
         executor: An entry of `tuning/executors`.
+        machines: What it is told besides: an address, and how many runs share a GPU.
         loggers: Entries of `kerascnn/loggers`, which follow the runs and change no number.
         limits: What time this may take. Once it is spent, runs under way are stopped; the same
             call goes on from there.
@@ -57,7 +60,7 @@ def search(
         ValueError, OSError: If anything asked for does not exist or does not fit; see `Search`.
     """
     _check(loggers)
-    where: dict[str, Any] = {"workers": workers, "executor": executor}
+    where: dict[str, Any] = {"workers": workers, "executor": executor, "machines": machines}
     begun = new_search(
         family, dataset, oracle=oracle, trials=trials, seeds=seeds, **where, **options
     )
@@ -74,6 +77,7 @@ def train(
     test: bool = False,
     workers: int | None = None,
     executor: str = "processes",
+    machines: Machines = HERE,
     loggers: Sequence[str] = ("tensorboard",),
     limits: Limits = UNLIMITED,
     watch: Callable[[Progress], None] = lambda progress: None,
@@ -85,9 +89,7 @@ def train(
         family: See `search`; of several, one configuration each.
         dataset: See `search`.
         seeds: Runs to train.
-        workers: See `search`.
-        executor: See `search`.
-        loggers: See `search`.
+        workers, executor, machines, loggers: See `search`.
         test: Whether the runs are scored on the test set, declared in the study's log before
             they are trained, on all that is not test. Such runs are a study of their own.
         limits: See `search`.
@@ -98,19 +100,10 @@ def train(
         The study, as `search` returns it.
     """
     _check(loggers)
-    begun, points = new_training(
-        family, dataset, seeds=seeds, test=test, workers=workers, executor=executor, **options
-    )
-    run(
-        begun,
-        seeds=seeds,
-        workers=workers,
-        executor=executor,
-        loggers=loggers,
-        points=points,
-        limits=limits,
-        watch=watch,
-    )
+    where: dict[str, Any] = {"workers": workers, "executor": executor, "machines": machines}
+    begun, points = new_training(family, dataset, seeds=seeds, test=test, **where, **options)
+    where |= {"loggers": loggers, "limits": limits}
+    run(begun, seeds=seeds, points=points, **where, watch=watch)
     return begun
 
 
@@ -127,6 +120,7 @@ def run(
     seeds: int | None = None,
     workers: int | None = None,
     executor: str = "processes",
+    machines: Machines = HERE,
     loggers: Sequence[str] = ("tensorboard",),
     points: Sequence[Mapping[str, Value]] = (),
     limits: Limits = UNLIMITED,
@@ -138,7 +132,7 @@ def run(
     calls = (seeds or spec.seeds) * (len(points) if points else trials or spec.trials)
     with (
         pools.leaving_nothing_impossible(begun),
-        pools.pool(spec, executor, workers, calls) as (pool, at_once),
+        pools.pool(spec, executor, workers, calls, machines) as (pool, at_once),
     ):
         first = spec.contenders[0]
         point = points[0] if points else spec.point(first, first.defaults())
@@ -170,6 +164,7 @@ def confirm(
     again: bool = False,
     workers: int | None = None,
     executor: str = "processes",
+    machines: Machines = HERE,
     limits: Limits = UNLIMITED,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> None:
@@ -180,8 +175,7 @@ def confirm(
         rules: Those to use instead of what the study fixed, by name; None values are no wish.
         deviate: Whether other rules than those fixed may be used, which the report then says.
         again: Whether to confirm once more, which opens the test set again.
-        workers: See `search`.
-        executor: See `search`.
+        workers, executor, machines: See `search`.
         limits: Of its runs; there is no time budget.
         watch: See `search`.
 
@@ -205,7 +199,7 @@ def confirm(
     for part in ("confirmation", "test"):
         save_labels(study.folder, part, data.labels[data.parts[part]])
     calls = (wanted.shortlist + 1) * wanted.confirmation_seeds
-    with pools.pool(spec, executor, workers, calls) as (pool, at_once):
+    with pools.pool(spec, executor, workers, calls, machines) as (pool, at_once):
         Confirmation(
             study,
             pool,
@@ -224,6 +218,7 @@ def decompose(
     seeds: int = 3,
     workers: int | None = None,
     executor: str = "processes",
+    machines: Machines = HERE,
     limits: Limits = UNLIMITED,
     watch: Callable[[Progress], None] = lambda progress: None,
     **options: Any,
@@ -234,17 +229,14 @@ def decompose(
         family: See `train`.
         dataset: See `search`.
         seeds: Runs on each training set.
-        workers: See `search`.
-        executor: See `search`.
+        workers, executor, machines: See `search`.
         limits: See `confirm`.
         watch: See `search`.
         **options: As `new_decomposition` takes them.
     """
-    begun, points = new_decomposition(
-        family, dataset, seeds=seeds, workers=workers, executor=executor, **options
-    )
-    where: dict[str, Any] = {"workers": workers, "executor": executor, "limits": limits}
-    return run_decomposition(begun, points, seeds=seeds, **where, watch=watch)
+    where: dict[str, Any] = {"workers": workers, "executor": executor, "machines": machines}
+    begun, points = new_decomposition(family, dataset, seeds=seeds, **where, **options)
+    return run_decomposition(begun, points, seeds=seeds, **where, limits=limits, watch=watch)
 
 
 def run_decomposition(
@@ -271,6 +263,7 @@ def run_crossing(
     seeds: int,
     workers: int | None = None,
     executor: str = "processes",
+    machines: Machines = HERE,
     limits: Limits = UNLIMITED,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> None:
@@ -286,7 +279,7 @@ def run_crossing(
     calls = seeds * len(spec.training_sets) * len(points)
     with (
         pools.leaving_nothing_impossible(begun),
-        pools.pool(spec, executor, workers, calls) as (pool, at_once),
+        pools.pool(spec, executor, workers, calls, machines) as (pool, at_once),
     ):
         pools.settle(begun, pool, points[0], seeds, at_once)
         Decomposition(

@@ -57,7 +57,7 @@ def new_search(
         threads: CPU threads of each run; None: 1.
         executor: See `launch.search`.
         **options: As `begin.prepare` takes them: backend, trainer, name, image_size, skip_bad,
-            group_by.
+            group_by, machines.
     """
     registry.source_file("tuning.oracles", oracle)
     families = _families(family)

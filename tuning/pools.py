@@ -16,16 +16,18 @@ from tuning.study import Study
 
 @contextlib.contextmanager
 def pool(
-    spec: SearchSpec, executor: str, workers: int | None, calls: int
+    spec: SearchSpec,
+    executor: str,
+    workers: int | None,
+    calls: int,
+    machines: executors.Machines = executors.HERE,
 ) -> Iterator[tuple[Executor, int]]:
     """Yields an executor and how many calls it runs at once."""
     executors.check_installed(spec.backend)  # The study may come from another machine.
-    if executor == "serial":
-        workers = workers or 1
-    at_once = executors.default_workers(spec.threads, calls) if workers is None else workers
-    environment = executors.settings(spec.backend, spec.threads)
-    room = registry.load("tuning.executors", executor)
-    with room.executor(at_once, environment=environment) as pool:
+    pool, at_once = executors.make(
+        executor, workers, spec.threads, calls, backend=spec.backend, machines=machines
+    )
+    with pool:
         yield pool, at_once
 
 

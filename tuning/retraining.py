@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerascnn import attempt, datasets, quiet, registry, training
+from kerascnn import attempt, datasets, quiet, training
 from kerascnn.exporters import _check
 from kerascnn.record import RunRecord
 from tuning import executors
@@ -30,10 +30,8 @@ def in_processes(
 
     As many run at once as cores and memory allow.
     """
-    room = registry.load("tuning.executors", "processes")
     threads = study.spec.threads
-    workers = executors.default_workers(threads, len(calls))
-    executor = room.executor(workers, environment=executors.settings(backend, threads))
+    executor, _ = executors.make("processes", None, threads, len(calls), backend=backend)
     try:
         for future in [executor.submit(function, *values) for values in calls]:
             yield future.result()

@@ -19,6 +19,7 @@ from kerascnn.exporters.keras_archive import open_network
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec
 from tuning import pools, retraining
+from tuning.executors import HERE, Machines
 from tuning.study import Study
 from tuning.trial import Progress
 
@@ -159,6 +160,7 @@ def measure(
     *,
     workers: int | None = None,
     executor: str = "processes",
+    machines: Machines = HERE,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> None:
     """Leaves the votes of runs in their folders, those that are not there yet.
@@ -172,6 +174,7 @@ def measure(
         protocol: What is done to the images.
         workers: Runs at once; None: as many as cores and memory allow.
         executor: An entry of `tuning/executors`.
+        machines: What it is told besides.
         watch: Called with a `Progress` after every run.
 
     Raises:
@@ -181,7 +184,7 @@ def measure(
     ended = len(records) - len(missing)
     if not missing:
         return
-    with pools.pool(study.spec, executor, workers, len(missing)) as (pool, _):
+    with pools.pool(study.spec, executor, workers, len(missing), machines) as (pool, _):
         futures = [pool.submit(_measure, study, record, protocol) for record in missing]
         try:
             for future in as_completed(futures):

@@ -12,6 +12,7 @@ from kerascnn.exporters import _check
 from kerascnn.record import RunRecord
 from kerascnn.spec import Value
 from tuning import comparison, exporting, gathered, robust_runs, robust_scores, scores
+from tuning.executors import HERE, Machines
 from tuning.gathered import Run
 from tuning.robust_runs import PART, Protocol
 from tuning.robust_scores import Score
@@ -84,6 +85,7 @@ def measure(
     seeds: int | None = None,
     workers: int | None = None,
     executor: str = "processes",
+    machines: Machines = HERE,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> Report:
     """Measures how configurations hold up on shifted and corrupted validation images.
@@ -94,7 +96,7 @@ def measure(
             asked for and finished.
         protocol: What is done to which images; None: all corruptions, circular shifts, all images.
         seeds: At most so many runs of each; None: all that finished.
-        workers, executor, watch: See `robust_runs.measure`.
+        workers, executor, machines, watch: See `robust_runs.measure`.
 
     Raises:
         ValueError: If there is no such configuration, it has no finished run, or the study's runs
@@ -107,7 +109,7 @@ def measure(
     moves = robust_runs.shifts(study.about["data"]["input_shape"], protocol.shift)
     records = {config: _records(groups.get(config, ()), config, seeds) for config in chosen}
     asked = [record for own in records.values() for record in own]
-    where: dict[str, Any] = {"workers": workers, "executor": executor}
+    where: dict[str, Any] = {"workers": workers, "executor": executor, "machines": machines}
     robust_runs.measure(study, asked, protocol, **where, watch=watch)
     labels = scores.read_labels(scores.labels_file(study.folder, PART))
     if labels is None:

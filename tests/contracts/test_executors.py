@@ -1,5 +1,6 @@
 """The contract of every executor, and what the process executor promises beyond it."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,6 +43,36 @@ def test_the_environment_stands(name: str, monkeypatch: pytest.MonkeyPatch) -> N
 def test_workers_are_counted_from_1(name: str, workers: int) -> None:
     with pytest.raises(ValueError, match=f"Received: {workers}"):
         registry.load("tuning.executors", name).executor(workers, environment={})
+
+
+@pytest.mark.parametrize("machines", [{"address": "head:6379"}, {"per_gpu": 2}], ids=str)
+def test_what_an_executor_does_not_go_by_is_refused(name: str, machines: dict[str, Any]) -> None:
+    known = {field.name for field in dataclasses.fields(executors.Machines)}
+    assert set(registry.constant("tuning.executors", name, "TAKES", ())) <= known
+    executors.check(name, executors.HERE)
+    (field,) = machines
+    if field in registry.constant("tuning.executors", name, "TAKES", ()):
+        return
+    told = (
+        rf"^The executor {name} takes no --{field.replace('_', '-')}\. Received: {machines[field]}"
+    )
+    with pytest.raises(ValueError, match=told):
+        executors.check(name, executors.Machines(**machines))
+    with pytest.raises(ValueError, match=told):
+        executors.make(name, 1, 1, 1, backend="jax", machines=executors.Machines(**machines))
+
+
+def test_runs_on_a_gpu_are_counted_from_1() -> None:
+    with pytest.raises(ValueError, match=r"`per_gpu >= 1` must hold\. Received: 0"):
+        executors.Machines(per_gpu=0)
+
+
+@pytest.mark.parametrize("workers", [None, 1])
+def test_an_executor_is_made_with_its_environment(name: str, workers: int | None) -> None:
+    executor, at_once = executors.make(name, workers, 1, 1, backend="jax")
+    with executor:
+        assert at_once == 1
+        assert executor.submit(fake.environment_of, "KERAS_BACKEND").result() == "jax"
 
 
 def test_serial_has_one_worker() -> None:

@@ -20,6 +20,8 @@ _BESIDE = (
     "keep",
     "workers",
     "executor",
+    "address",
+    "per_gpu",
     "loggers",
     "time_budget",
     "run_limit",

@@ -5,7 +5,7 @@ import importlib.util
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -13,14 +13,12 @@ from kerascnn import metrics, registry
 from kerascnn.checks import PRECISIONS
 from kerascnn.spec import Value
 from tuning import space
+from tuning.commands import _workers
+from tuning.commands._workers import Function
 
 if TYPE_CHECKING:
     from tuning.study import Study
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-# Where the context of a command keeps whether --repair was given: `_start` goes by it.
-REPAIR = "kerascnn.repair"
 STUDY_HELP = "STUDY is a name under ./runs or a path; left out, the study written last."
 
 
@@ -34,14 +32,9 @@ def unranked_options(command: Function) -> Function:
     return _with_runs([o for o in _RUN_OPTIONS if o is not _OBJECTIVE], command)
 
 
-def worker_options(command: Function) -> Function:
-    """Adds where runs are trained."""
-    return _with(_WORKER_OPTIONS, command)
-
-
 def rule_options(command: Function) -> Function:
     """Adds what `confirm` goes by, which a search fixes; what is left out is None."""
-    return _with(_RULE_OPTIONS, command)
+    return _workers.added(_RULE_OPTIONS, command)
 
 
 def _with_runs(options: Sequence[Callable[[Any], Any]], command: Function) -> Function:
@@ -60,13 +53,7 @@ def _with_runs(options: Sequence[Callable[[Any], Any]], command: Function) -> Fu
         short |= {"precision": precision}
         return command(fixed=_with_short(fixed, short), **given)
 
-    return cast(Function, _with(options, worker_options(with_short)))
-
-
-def _with(options: Sequence[Callable[[Any], Any]], command: Function) -> Function:
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return cast(Function, _workers.added(options, _workers.worker_options(with_short)))
 
 
 def _with_short(fixed: tuple[str, ...], short: Mapping[str, object]) -> tuple[str, ...]:
@@ -166,26 +153,6 @@ _RUN_OPTIONS = (
 )
 
 
-_WORKER_OPTIONS = (
-    click.option(
-        "--workers",
-        type=click.IntRange(1),
-        help="Runs trained at once.  [default: as many as cores and memory allow]",
-    ),
-    click.option(
-        "--executor",
-        default="processes",
-        show_default=True,
-        help=f"One of {', '.join(registry.names('tuning.executors'))}.",
-    ),
-    click.option(
-        "--repair",
-        is_flag=True,
-        expose_value=False,
-        callback=lambda context, option, given: context.meta.update({REPAIR: given}),
-        help="Give up damaged lines of the study's log, on record; what they said is done again.",
-    ),
-)
 RULES = ("margin", "alpha", "shortlist", "confirmation_seeds", "final_seeds", "baseline")
 # A search writes these down; `confirm` may only deviate from them and say so.
 _RULE_OPTIONS = (

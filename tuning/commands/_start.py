@@ -8,7 +8,7 @@ import click
 
 from kerascnn import host
 from tuning import begin, executors, typed
-from tuning.commands import _options
+from tuning.commands import _workers
 from tuning.repair import repair
 from tuning.study import Study
 
@@ -39,7 +39,7 @@ def introduce(study: Study) -> None:
 
 def mend(study: Study) -> None:
     """Gives up what is damaged in the study's log, and says so, if --repair was given."""
-    if click.get_current_context().meta[_options.REPAIR]:
+    if click.get_current_context().meta[_workers.REPAIR]:
         with study.log:
             told = repair(study)
         click.echo(told or f"Nothing in {study.log.path} is damaged.", err=True)

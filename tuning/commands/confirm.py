@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tuning.commands import _limits, _options
+from tuning.commands import _limits, _options, _workers
 
 if TYPE_CHECKING:
     from tuning.confirmation_report import Report
+    from tuning.executors import Machines
     from tuning.limits import Limits
 
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "--again", is_flag=True, help="Confirm once more; the test set is opened again, and counted."
 )
-@_options.worker_options
+@_workers.worker_options
 @_limits.run_limits
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON value.")
 def command(
@@ -31,6 +32,7 @@ def command(
     again: bool,
     workers: int | None,
     executor: str,
+    machines: "Machines",
     limits: "Limits",
     as_json: bool,
     **rules: object,
@@ -59,6 +61,7 @@ def command(
             again=again,
             workers=workers,
             executor=executor,
+            machines=machines,
             limits=limits,
             watch=watch,
         )

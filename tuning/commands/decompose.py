@@ -14,6 +14,7 @@ from tuning.commands import _limits, _options
 if TYPE_CHECKING:
     from tuning.crossed import Estimate
     from tuning.decomposition_report import Report, Row
+    from tuning.executors import Machines
     from tuning.limits import Limits
 
 
@@ -48,6 +49,7 @@ def command(
     seeds: int,
     workers: int | None,
     executor: str,
+    machines: "Machines",
     limits: "Limits",
     image_size: int | None,
     as_json: bool,
@@ -70,6 +72,7 @@ def command(
         seeds=seeds,
         workers=workers,
         executor=executor,
+        machines=machines,
         image_size=image_size or 0,
         **options,  # type: ignore[arg-type]
     )
@@ -81,6 +84,7 @@ def command(
             seeds=seeds,
             workers=workers,
             executor=executor,
+            machines=machines,
             limits=limits,
             watch=watch,
         )

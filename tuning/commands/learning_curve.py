@@ -10,6 +10,7 @@ import click
 from tuning.commands import _limits, _options
 
 if TYPE_CHECKING:
+    from tuning.executors import Machines
     from tuning.extrapolation import Extrapolation
     from tuning.learning_curve import Curve, Point, Report
     from tuning.limits import Limits
@@ -52,6 +53,7 @@ def command(
     seeds: int,
     workers: int | None,
     executor: str,
+    machines: "Machines",
     limits: "Limits",
     image_size: int | None,
     as_json: bool,
@@ -79,6 +81,7 @@ def command(
         seeds=seeds,
         workers=workers,
         executor=executor,
+        machines=machines,
         image_size=image_size or 0,
         **options,  # type: ignore[arg-type]
     )
@@ -90,6 +93,7 @@ def command(
             seeds=seeds,
             workers=workers,
             executor=executor,
+            machines=machines,
             limits=limits,
             watch=watch,
         )

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from kerascnn import registry
-from tuning.commands import _options
+from tuning.commands import _options, _workers
 
 if TYPE_CHECKING:
+    from tuning.executors import Machines
     from tuning.robust_scores import Score
     from tuning.robustness import Report, Standing
 
@@ -77,12 +78,7 @@ also chose the leader, whose numbers are a little too good."""
     type=click.IntRange(1),
     help="Runs measured at once.  [default: as many as cores and memory allow]",
 )
-@click.option(
-    "--executor",
-    default="processes",
-    show_default=True,
-    help=f"One of {', '.join(registry.names('tuning.executors'))}.",
-)
+@_workers.machine_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON value.")
 def command(
     study: str | None,
@@ -94,6 +90,7 @@ def command(
     seeds: int | None,
     workers: int | None,
     executor: str,
+    machines: "Machines",
     as_json: bool,
 ) -> None:
     """Measure how configurations of STUDY hold up on shifted and corrupted images.
@@ -108,7 +105,6 @@ def command(
     from tuning.robust_runs import ROOM, Protocol
     from tuning.study import find
 
-    registry.source_file("tuning.executors", executor)
     protocol = Protocol(
         corruptions=names or registry.names(ROOM),
         padding=padding,
@@ -126,6 +122,7 @@ def command(
             seeds=seeds,
             workers=workers,
             executor=executor,
+            machines=machines,
             watch=watch,
         )
     if as_json:

@@ -9,6 +9,7 @@ from kerascnn import registry
 from tuning.commands import _like, _limits, _loggers, _options
 
 if TYPE_CHECKING:
+    from tuning.executors import Machines
     from tuning.limits import Limits
     from tuning.study import Study
 
@@ -90,6 +91,7 @@ def command(
     keep: int,
     workers: int | None,
     executor: str,
+    machines: "Machines",
     loggers: tuple[str, ...],
     limits: "Limits",
     backend: str | None,
@@ -113,6 +115,7 @@ def command(
     else:
         family, dataset = _options.family_and_dataset(family, dataset)
         options |= {"backend": backend, "workers": workers, "executor": executor}
+        options["machines"] = machines
         study = _begun(family, dataset, trials=trials, seeds=seeds, **options)
     trials, seeds = _like.reach(study, trials, seeds)
     _start.introduce(study)
@@ -125,6 +128,7 @@ def command(
             seeds=seeds,
             workers=workers,
             executor=executor,
+            machines=machines,
             loggers=loggers,
             limits=limits,
             keep=keep,

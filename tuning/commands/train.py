@@ -7,6 +7,7 @@ import click
 from tuning.commands import _limits, _loggers, _options
 
 if TYPE_CHECKING:
+    from tuning.executors import Machines
     from tuning.limits import Limits
 
 
@@ -33,6 +34,7 @@ def command(
     seeds: int,
     workers: int | None,
     executor: str,
+    machines: "Machines",
     loggers: tuple[str, ...],
     limits: "Limits",
     image_size: int | None,
@@ -57,6 +59,7 @@ def command(
         seeds=seeds,
         workers=workers,
         executor=executor,
+        machines=machines,
         image_size=image_size or 0,
         objective=objective.removeprefix("val_") if test else objective,
         test=test,
@@ -70,6 +73,7 @@ def command(
             points=points,
             workers=workers,
             executor=executor,
+            machines=machines,
             loggers=loggers,
             limits=limits,
             watch=watch,

@@ -2,9 +2,13 @@
 
 Contract of every public module here:
 
-    def executor(workers, *, environment) -> concurrent.futures.Executor
+    def executor(workers, *, environment, machines) -> concurrent.futures.Executor
 
-`environment` holds the variables that must stand before a backend is imported (`settings`).
+`environment` holds the variables that must stand before a backend is imported (`settings`);
+`machines` is a `Machines`, and `TAKES` names the fields of it that the module goes by: any other
+that is set is refused. What else it cannot have, a module with `check(machines)` says before
+anything is written. One with `default_workers(threads, calls, *, backend, machines)` says how many
+calls it runs at once where nobody does; for others this machine's cores and memory do.
 Submitted calls are `kerascnn.training.run` and its like: importable functions, picklable
 arguments. `shutdown(wait=False, cancel_futures=True)` ends calls under way at once where the
 executor can: what a run has finished is on disk by then.
@@ -13,16 +17,40 @@ A call whose worker ends before it returns raises `WorkerDiedError`. An executor
 worker of one call has `end(future)`; one that cannot has none, and waits for what hangs.
 """
 
+import dataclasses
 import importlib.util
 import os
 from concurrent.futures import Executor, Future
 from typing import Any
 
-from kerascnn import memory
+from kerascnn import memory, registry
 from tuning.executors import _compile_cache
 
 # Memory in bytes that a worker is reckoned with: a framework and a small network.
 WORKER_MEMORY = 1_500_000_000
+
+
+_ROOM = "tuning.executors"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Machines:
+    """What an executor is told besides workers and environment: which machines, and how shared.
+
+    Attributes:
+        address: Where a cluster is reached; "": none is asked for.
+        per_gpu: Calls that share a GPU.
+    """
+
+    address: str = ""
+    per_gpu: int = 1
+
+    def __post_init__(self) -> None:
+        if self.per_gpu < 1:
+            raise ValueError(f"`per_gpu >= 1` must hold. Received: {self.per_gpu}")
+
+
+HERE = Machines()
 
 
 class WorkerDiedError(RuntimeError):
@@ -45,6 +73,57 @@ def can_end(executor: Executor) -> bool:
 def end(executor: Executor, future: Future[Any]) -> None:
     """Ends the worker of a call under way; nothing happens if the call has returned."""
     executor.end(future)  # type: ignore[attr-defined]  # Ours, where `can_end`.
+
+
+def check(name: str, machines: Machines) -> None:
+    """Raises ValueError if there is no such executor, or `machines` asks of it what it cannot."""
+    for field in dataclasses.fields(machines):
+        value = getattr(machines, field.name)
+        if field.name not in _taken(name) and value != field.default:
+            others = [each for each in registry.names(_ROOM) if field.name in _taken(each)]
+            raise ValueError(
+                f"The executor {name} takes no --{field.name.replace('_', '-')}. Received: {value}."
+                + (f" Those that do: {', '.join(others)}." if others else " None does.")
+            )
+    if hasattr(module := registry.load(_ROOM, name), "check"):
+        module.check(machines)
+
+
+def _taken(name: str) -> tuple[str, ...]:
+    """Returns the fields of `Machines` that an executor goes by, without importing it."""
+    return tuple(registry.constant(_ROOM, name, "TAKES", ()))
+
+
+def make(
+    name: str,
+    workers: int | None,
+    threads: int,
+    calls: int,
+    *,
+    backend: str,
+    machines: Machines = HERE,
+) -> tuple[Executor, int]:
+    """Returns an executor, and how many calls it runs at once.
+
+    Args:
+        name: An entry of this room.
+        workers: That number; None: as the executor has it.
+        threads: CPU threads of each call.
+        calls: How many there will be.
+        backend: What they train with.
+        machines: What the executor is told besides.
+
+    Raises:
+        ValueError: If there is no such executor, or it cannot have what it is asked for.
+    """
+    check(name, machines)
+    module = registry.load(_ROOM, name)
+    if workers is None and hasattr(module, "default_workers"):
+        workers = module.default_workers(threads, calls, backend=backend, machines=machines)
+    if workers is None:
+        workers = default_workers(threads, calls)
+    environment = settings(backend, threads)
+    return module.executor(workers, environment=environment, machines=machines), workers
 
 
 def settings(backend: str, threads: int) -> dict[str, str]:

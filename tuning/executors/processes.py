@@ -17,7 +17,9 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from typing import Any
 
-from tuning.executors import WorkerDiedError, _worker
+from tuning.executors import HERE, Machines, WorkerDiedError, _worker
+
+TAKES = ("per_gpu",)
 
 _SPAWN = multiprocessing.get_context("spawn")
 # A worker's memory has settled after so many calls; one that then grows to so many times as much is
@@ -195,7 +197,9 @@ def _died(code: int | None) -> WorkerDiedError:
     return WorkerDiedError(f"The worker process died: exit code {code}.")
 
 
-def executor(workers: int, *, environment: Mapping[str, str]) -> Executor:
+def executor(
+    workers: int, *, environment: Mapping[str, str], machines: Machines = HERE
+) -> Executor:
     """Returns an executor with `workers` processes; each starts with its first call.
 
     Raises:

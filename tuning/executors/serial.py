@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from typing import Any
 
+from tuning.executors import HERE, Machines
+
 
 class SerialExecutor(Executor):
     """Runs each call inside `submit`."""
@@ -23,7 +25,14 @@ class SerialExecutor(Executor):
         return future
 
 
-def executor(workers: int = 1, *, environment: Mapping[str, str]) -> Executor:
+def default_workers(threads: int, calls: int, *, backend: str, machines: Machines) -> int:
+    """Returns 1, the only number there is."""
+    return 1
+
+
+def executor(
+    workers: int = 1, *, environment: Mapping[str, str], machines: Machines = HERE
+) -> Executor:
     """Returns the executor; `environment` counts unless a backend was imported already.
 
     Raises:
