@@ -68,11 +68,17 @@ def test_runs_on_a_gpu_are_counted_from_1() -> None:
 
 
 @pytest.mark.parametrize("workers", [None, 1])
-def test_an_executor_is_made_with_its_environment(name: str, workers: int | None) -> None:
-    executor, at_once = executors.make(name, workers, 1, 1, backend="jax")
+def test_an_executor_is_made_with_its_environment(
+    name: str, workers: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERASCNN_THREADS", "9")  # The serial executor sets it in this process.
+    monkeypatch.setattr(
+        executors, "settings", lambda backend, threads: {"KERASCNN_THREADS": f"{backend}{threads}"}
+    )
+    executor, at_once = executors.make(name, workers, 2, 1, backend="jax")
     with executor:
         assert at_once == 1
-        assert executor.submit(fake.environment_of, "KERAS_BACKEND").result() == "jax"
+        assert executor.submit(fake.environment_of, "KERASCNN_THREADS").result() == "jax2"
 
 
 def test_serial_has_one_worker() -> None:
