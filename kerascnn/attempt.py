@@ -227,7 +227,7 @@ class Attempt:
     def _made(self) -> dict[str, Any]:
         """Returns what a checkpoint must agree in: whose it is, and what decides the numbers."""
         about = host.about(*trainers.named(self.trainer))
-        kept = {name: about[name] for name in about if name not in ("machine", "ended")}
+        kept = {name: about[name] for name in about if name not in ("machine", "gpu", "ended")}
         return {"run": self.spec.run_id, **kept}
 
     def _open_loggers(self) -> list[Any]:

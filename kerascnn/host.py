@@ -25,17 +25,36 @@ def about(trainer: str, form: str = "") -> dict[str, Any]:
     import keras
 
     backend = keras.backend.backend()
+    device = _device(backend)
+    gpu = os.environ.get("CUDA_VISIBLE_DEVICES", "") if device != "cpu" else ""
     now = datetime.datetime.now(datetime.UTC)
     return {
         "trainer": trainer,
         **({"form": form} if form else {}),
         "backend": backend,
         "threads": threads(),
+        "device": device,
         "machine": platform.node(),
+        **({"gpu": gpu} if gpu else {}),
         "python": platform.python_version(),
         "versions": versions("keras", backend, "numpy"),
         "ended": now.isoformat(timespec="seconds"),
     }
+
+
+@functools.cache
+def _device(backend: str) -> str:
+    """Returns what the backend computes on: "cpu", or the name of the GPU."""
+    if backend == "jax":
+        import jax
+
+        return str(jax.local_devices()[0].device_kind)
+    if backend == "tensorflow":
+        from tensorflow import config
+
+        for gpu in config.list_physical_devices("GPU"):
+            return str(config.experimental.get_device_details(gpu).get("device_name", "GPU"))
+    return "cpu"
 
 
 @functools.cache

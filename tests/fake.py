@@ -199,3 +199,31 @@ def _in_trouble(spec: RunSpec, folder: str, kind: str) -> RunRecord:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.Signals[kind])
     return RunRecord(spec=spec, status="failed", error=kind)
+
+
+def meet(folder: str, count: int, names: Sequence[str]) -> tuple[list[str | None], str]:
+    """Waits until so many are here, and returns variables, and what of a framework is loaded."""
+    import os
+    import sys
+
+    place = Path(folder)
+    place.mkdir(exist_ok=True)
+    (place / str(os.getpid())).touch()
+    while len(list(place.iterdir())) < count:
+        time.sleep(0.01)
+    heavy = {"keras", "tensorflow", "jax"} & set(sys.modules)
+    return [os.environ.get(name) for name in names], " ".join(sorted(heavy))
+
+
+def hold_gpu(folder: str) -> tuple[str, int]:
+    """Returns which GPU this process is pinned to, and how many hold it meanwhile, itself too."""
+    import os
+
+    gpu = os.environ["CUDA_VISIBLE_DEVICES"]
+    mine = Path(folder, gpu, str(os.getpid()))
+    mine.parent.mkdir(parents=True, exist_ok=True)
+    mine.touch()
+    time.sleep(0.03)
+    count = len(list(mine.parent.iterdir()))
+    mine.unlink()
+    return gpu, count

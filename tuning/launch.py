@@ -43,7 +43,8 @@ def search(
         oracle: An entry of `tuning/oracles`.
         trials: Distinct configurations to try in all, the families' defaults first.
         seeds: Runs of each.
-        workers: Runs trained at once; None: as many as cores and memory allow.
+        workers: Runs trained at once; None: one per GPU, else as many as cores
+            and memory allow.
         executor: An entry of `tuning/executors`.
         machines: What it is told besides: an address, and how many runs share a GPU.
         loggers: Entries of `kerascnn/loggers`, which follow the runs and change no number.

@@ -109,8 +109,11 @@ def _host(host: Any) -> str:
         return ""
     threads = host.get("threads", 1)
     cores = "1 thread" if threads == 1 else f"{threads} threads"
+    where = [host.get("machine", "")]
+    if (device := host.get("device", "cpu")) != "cpu":
+        where.append(device)
     return (
-        f"{host.get('machine', '')}, Python {host.get('python', '')}, "
+        f"{', '.join(where)}, Python {host.get('python', '')}, "
         f"{_versions(host['versions'])}, {cores}, trainer {host.get('trainer', '')}"
     )
 

@@ -172,7 +172,7 @@ def measure(
         study: The study.
         records: Its runs, finished.
         protocol: What is done to the images.
-        workers: Runs at once; None: as many as cores and memory allow.
+        workers: Runs at once; None: see `launch.search`.
         executor: An entry of `tuning/executors`.
         machines: What it is told besides.
         watch: Called with a `Progress` after every run.

@@ -31,14 +31,15 @@ _MACHINE_OPTIONS = (
         type=click.IntRange(1),
         default=1,
         show_default=True,
-        help="Runs that share a GPU.",
+        help="Runs that share a GPU and its memory, each with its part of it.",
     ),
 )
 _WORKER_OPTIONS = (
     click.option(
         "--workers",
         type=click.IntRange(1),
-        help="Runs trained at once.  [default: as many as cores and memory allow]",
+        help="Runs trained at once.  [default: one per GPU, --per-gpu if given; on a CPU as many "
+        "as cores allow; never more than memory does]",
     ),
     *_MACHINE_OPTIONS,
     click.option(

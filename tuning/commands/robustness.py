@@ -76,7 +76,7 @@ also chose the leader, whose numbers are a little too good."""
 @click.option(
     "--workers",
     type=click.IntRange(1),
-    help="Runs measured at once.  [default: as many as cores and memory allow]",
+    help="Runs measured at once.  [default: as `search` has it]",
 )
 @_workers.machine_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON value.")

@@ -178,7 +178,13 @@ def shared_threads(calls: int, workers: int) -> int:
     return max(1, cores() // max(1, min(calls, cores(), workers)))
 
 
-def default_workers(threads: int, calls: int) -> int:
-    """Returns as many workers as cores and memory allow, and no more than there are calls."""
+def default_workers(threads: int, calls: int, devices: int | None = None) -> int:
+    """Returns as many workers as cores and memory allow, and no more than there are calls.
+
+    Args:
+        threads: CPU threads of each.
+        calls: How many calls there will be.
+        devices: How many calls the devices that compute have room for; None: the cores do.
+    """
     room = memory.total() // WORKER_MEMORY
-    return max(1, min(cores() // threads, room, calls))
+    return max(1, min(cores() // threads if devices is None else devices, room, calls))

@@ -4,6 +4,9 @@ A worker that crashes, hangs or is killed costs its slot's call and no other: th
 standard library breaks as a whole, and none of its workers can be ended alone. Workers are
 spawned, so that no state of a backend is inherited; they ignore Ctrl-C, which is the submitting
 process' to handle, and leave when that process dies, however it dies.
+
+Where there are GPUs that the backend can use, each slot is pinned to one, for good: a worker that
+is replaced gets the same. With `per_gpu` several share one, and its memory (`_gpus`).
 """
 
 import contextlib
@@ -13,11 +16,12 @@ import signal
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from typing import Any
 
-from tuning.executors import HERE, Machines, WorkerDiedError, _worker
+from tuning import executors
+from tuning.executors import HERE, Machines, WorkerDiedError, _gpus, _worker
 
 TAKES = ("per_gpu",)
 
@@ -31,11 +35,11 @@ Call = tuple[Future[Any], Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
 class ProcessesExecutor(Executor):
-    """`workers` slots, each one thread here and one process there."""
+    """A slot for each of `environments`, one thread here and one process there."""
 
-    def __init__(self, workers: int, environment: Mapping[str, str]) -> None:
+    def __init__(self, environments: Sequence[Mapping[str, str]]) -> None:
         self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
-        self._slots = [_Slot(self._calls, environment) for _ in range(workers)]
+        self._slots = [_Slot(self._calls, environment) for environment in environments]
         self._closed = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -197,14 +201,33 @@ def _died(code: int | None) -> WorkerDiedError:
     return WorkerDiedError(f"The worker process died: exit code {code}.")
 
 
+def check(machines: Machines) -> None:
+    """Raises ValueError if runs are to share GPUs and there are none; see `_gpus.listed`."""
+    _gpus.check(machines.per_gpu)
+
+
+def default_workers(threads: int, calls: int, *, backend: str, machines: Machines) -> int:
+    """Returns as many as the GPUs have room for, or without any the cores, and the memory."""
+    slots = _gpus.slots(backend, machines.per_gpu)
+    return executors.default_workers(threads, calls, len(slots) or None)
+
+
 def executor(
     workers: int, *, environment: Mapping[str, str], machines: Machines = HERE
 ) -> Executor:
     """Returns an executor with `workers` processes; each starts with its first call.
 
     Raises:
-        ValueError: If `workers` is less than 1.
+        ValueError: If `workers` is less than 1, or more than the GPUs there are have room for.
     """
     if workers < 1:
         raise ValueError(f"`workers >= 1` must hold. Received: {workers}")
-    return ProcessesExecutor(workers, environment)
+    slots = _gpus.slots(environment.get("KERAS_BACKEND", ""), machines.per_gpu)
+    if 0 < len(slots) < workers:
+        room = "1 run" if len(slots) == 1 else f"{len(slots)} runs"
+        raise ValueError(
+            f"The GPUs here have room for {room} at once. Received: {workers} workers. More share "
+            "a GPU with --per-gpu; CUDA_VISIBLE_DEVICES= trains on the CPU."
+        )
+    pins = slots[:workers] or [{}] * workers
+    return ProcessesExecutor([{**environment, **pin} for pin in pins])
