@@ -133,11 +133,12 @@ def run(
     calls = (seeds or spec.seeds) * (len(points) if points else trials or spec.trials)
     with (
         pools.leaving_nothing_impossible(begun),
-        pools.pool(spec, executor, workers, calls, machines) as (pool, at_once),
+        pools.pool(begun, executor, workers, calls, machines) as (pool, at_once),
     ):
         first = spec.contenders[0]
         point = points[0] if points else spec.point(first, first.defaults())
         pools.settle(begun, pool, point, seeds or spec.seeds, at_once)
+        ceilings = pools.ceilings_of(spec, pool, at_once)
         started = Search(
             begun,
             pool,
@@ -145,9 +146,7 @@ def run(
             trials=trials or 0,
             seeds=seeds or 0,
             points=points,
-            run=functools.partial(
-                training.run, ceilings=pools.ceilings_of(spec, at_once), loggers=tuple(loggers)
-            ),
+            run=functools.partial(training.run, ceilings=ceilings, loggers=tuple(loggers)),
             limits=limits,
             spent=spent,
             keep=keep,
@@ -200,7 +199,7 @@ def confirm(
     for part in ("confirmation", "test"):
         save_labels(study.folder, part, data.labels[data.parts[part]])
     calls = (wanted.shortlist + 1) * wanted.confirmation_seeds
-    with pools.pool(spec, executor, workers, calls, machines) as (pool, at_once):
+    with pools.pool(study, executor, workers, calls, machines) as (pool, at_once):
         Confirmation(
             study,
             pool,
@@ -280,7 +279,7 @@ def run_crossing(
     calls = seeds * len(spec.training_sets) * len(points)
     with (
         pools.leaving_nothing_impossible(begun),
-        pools.pool(spec, executor, workers, calls, machines) as (pool, at_once),
+        pools.pool(begun, executor, workers, calls, machines) as (pool, at_once),
     ):
         pools.settle(begun, pool, points[0], seeds, at_once)
         Decomposition(

@@ -1,11 +1,12 @@
 """Where a study's runs are trained: workers, and what is settled with them before the first."""
 
 import contextlib
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 
-from kerascnn import memory, registry, training
+from kerascnn import registry, training
 from kerascnn.costs import Ceilings
 from kerascnn.spec import Value
 from tuning import executors
@@ -16,18 +17,22 @@ from tuning.study import Study
 
 @contextlib.contextmanager
 def pool(
-    spec: SearchSpec,
+    study: Study,
     executor: str,
     workers: int | None,
     calls: int,
     machines: executors.Machines = executors.HERE,
 ) -> Iterator[tuple[Executor, int]]:
     """Yields an executor and how many calls it runs at once."""
+    spec = study.spec
     executors.check_installed(spec.backend)  # The study may come from another machine.
     pool, at_once = executors.make(
         executor, workers, spec.threads, calls, backend=spec.backend, machines=machines
     )
     with pool:
+        named = (spec.base.dataset, *(contender.base.family for contender in spec.contenders))
+        paths = [name for name in named if os.path.isabs(name)]
+        executors.check_reach(pool, study.folder, paths)
         yield pool, at_once
 
 
@@ -43,17 +48,18 @@ def leaving_nothing_impossible(begun: Study) -> Iterator[None]:
         raise
 
 
-def ceilings_of(spec: SearchSpec, at_once: int) -> Ceilings:
+def ceilings_of(spec: SearchSpec, pool: Executor, at_once: int) -> Ceilings:
     """Returns what a network may cost: what the study says, and the memory there is here.
 
     Args:
         spec: The study's.
-        at_once: How many workers share the memory.
+        pool: Where its runs are trained.
+        at_once: How many of them at once.
     """
     return Ceilings(
         parameters=spec.max_params,
         multiply_accumulates=spec.max_macs,
-        memory=memory.total() // at_once,
+        memory=executors.memory_of_call(pool, at_once),
         workers=at_once,
     )
 
@@ -87,7 +93,10 @@ def settle(
         ]
         try:
             future = pool.submit(
-                training.choose, specs, trainer=spec.trainer, ceilings=ceilings_of(spec, at_once)
+                training.choose,
+                specs,
+                trainer=spec.trainer,
+                ceilings=ceilings_of(spec, pool, at_once),
             )
             chosen = future.result()
         except BaseException:

@@ -184,7 +184,7 @@ def measure(
     ended = len(records) - len(missing)
     if not missing:
         return
-    with pools.pool(study.spec, executor, workers, len(missing), machines) as (pool, _):
+    with pools.pool(study, executor, workers, len(missing), machines) as (pool, _):
         futures = [pool.submit(_measure, study, record, protocol) for record in missing]
         try:
             for future in as_completed(futures):

@@ -1,12 +1,13 @@
 """The contract of every executor, and what the process executor promises beyond it."""
 
 import dataclasses
+import importlib.util
 import os
 import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,23 @@ import pytest
 from kerascnn import registry
 from tests import fake
 from tuning import executors
-from tuning.executors import processes, serial
+from tuning.executors import _ray_cluster, processes, serial
+
+
+@pytest.fixture(scope="session")
+def a_ray() -> Iterator[None]:
+    """A Ray on this machine that all tests of a process share: it takes long to start."""
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("Ray is not installed.")
+    _ray_cluster.connect("", cpus=2)
+    yield
+    _ray_cluster.disconnect()
 
 
 @pytest.fixture(params=registry.names("tuning.executors"))
 def name(request: pytest.FixtureRequest) -> str:
+    if request.param == "ray":
+        request.getfixturevalue("a_ray")
     return str(request.param)
 
 
@@ -71,14 +84,19 @@ def test_runs_on_a_gpu_are_counted_from_1() -> None:
 def test_an_executor_is_made_with_its_environment(
     name: str, workers: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("KERASCNN_THREADS", "9")  # The serial executor sets it in this process.
+    # The serial executor sets them in this process.
+    monkeypatch.setenv("KERASCNN_THREADS", "9")
+    monkeypatch.setenv("OMP_NUM_THREADS", "9")
     monkeypatch.setattr(
-        executors, "settings", lambda backend, threads: {"KERASCNN_THREADS": f"{backend}{threads}"}
+        executors,
+        "settings",
+        lambda backend, threads: {"KERASCNN_THREADS": f"{threads}", "OMP_NUM_THREADS": backend},
     )
     executor, at_once = executors.make(name, workers, 2, 1, backend="jax")
     with executor:
         assert at_once == 1
-        assert executor.submit(fake.environment_of, "KERASCNN_THREADS").result() == "jax2"
+        assert executor.submit(fake.environment_of, "KERASCNN_THREADS").result() == "2"
+        assert executor.submit(fake.environment_of, "OMP_NUM_THREADS").result() == "jax"
 
 
 def test_serial_has_one_worker() -> None:
@@ -86,8 +104,16 @@ def test_serial_has_one_worker() -> None:
         serial.executor(2, environment={})
 
 
-def test_a_worker_that_dies_costs_its_call_and_no_other(tmp_path: Path) -> None:
-    with processes.executor(2, environment={}) as executor:
+@pytest.fixture(params=[n for n in registry.names("tuning.executors") if n != "serial"])
+def apart(request: pytest.FixtureRequest) -> Any:
+    """An executor whose calls run in processes of their own."""
+    if request.param == "ray":
+        request.getfixturevalue("a_ray")
+    return registry.load("tuning.executors", request.param)
+
+
+def test_a_worker_that_dies_costs_its_call_and_no_other(apart: Any, tmp_path: Path) -> None:
+    with apart.executor(2, environment={}) as executor:
         signal = tmp_path / "go"
         waiting = executor.submit(fake.wait_for, str(signal))
         dead = executor.submit(fake.die, str(tmp_path))
@@ -116,8 +142,8 @@ def test_the_worker_of_one_call_can_be_ended(name: str, tmp_path: Path) -> None:
         assert executor.submit(fake.double, 3).result(timeout=60) == 6
 
 
-def test_shutdown_without_wait_ends_what_runs(tmp_path: Path) -> None:
-    executor = processes.executor(1, environment={})
+def test_shutdown_without_wait_ends_what_runs(apart: Any, tmp_path: Path) -> None:
+    executor = apart.executor(1, environment={})
     running = executor.submit(fake.wait_for, str(tmp_path / "never"))
     queued = executor.submit(fake.double, 1)
     while not running.running():
@@ -167,8 +193,8 @@ def test_workers_leave_when_their_parent_is_killed(tmp_path: Path, hold: bool) -
 
 
 @pytest.mark.parametrize("call", [fake.raise_odd_error, lambda: None])
-def test_what_cannot_travel_is_an_error_and_no_hang(call: Callable[[], None]) -> None:
-    with processes.executor(1, environment={}) as executor:
+def test_what_cannot_travel_is_an_error_and_no_hang(apart: Any, call: Callable[[], None]) -> None:
+    with apart.executor(1, environment={}) as executor:
         future = executor.submit(call)
         assert future.exception(timeout=60) is not None
         assert executor.submit(fake.double, 2).result(timeout=60) == 4

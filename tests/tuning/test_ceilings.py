@@ -15,6 +15,7 @@ from kerascnn.spec import RunSpec, value_of
 from tests import fake
 from tests.tuning.test_search import SPACE, SPEC, begin, board, essence, in_one, in_two
 from tuning import comparison, plan, pools, study
+from tuning.executors.serial import SerialExecutor
 from tuning.search_spec import SearchSpec
 from tuning.space import Int
 
@@ -95,7 +96,7 @@ def test_less_than_nothing_is_refused(name: str) -> None:
 def test_the_memory_is_shared_among_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "total", lambda: 12_000)
     spec = dataclasses.replace(SPEC, max_params=5, max_macs=7)
-    assert pools.ceilings_of(spec, 3) == Ceilings(
+    assert pools.ceilings_of(spec, SerialExecutor(), 3) == Ceilings(
         parameters=5, multiply_accumulates=7, memory=4000, workers=3
     )
 

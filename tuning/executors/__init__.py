@@ -14,13 +14,17 @@ arguments. `shutdown(wait=False, cancel_futures=True)` ends calls under way at o
 executor can: what a run has finished is on disk by then.
 
 A call whose worker ends before it returns raises `WorkerDiedError`. An executor that can end the
-worker of one call has `end(future)`; one that cannot has none, and waits for what hangs.
+worker of one call has `end(future)`; one that cannot has none, and waits for what hangs. One whose
+workers are on other machines has `check_reach(folder, paths)`, which raises ValueError unless all
+of them see the folder and have the paths, and `memory`, the bytes a call may take there.
 """
 
 import dataclasses
 import importlib.util
 import os
+from collections.abc import Sequence
 from concurrent.futures import Executor, Future
+from pathlib import Path
 from typing import Any
 
 from kerascnn import memory, registry
@@ -73,6 +77,24 @@ def can_end(executor: Executor) -> bool:
 def end(executor: Executor, future: Future[Any]) -> None:
     """Ends the worker of a call under way; nothing happens if the call has returned."""
     executor.end(future)  # type: ignore[attr-defined]  # Ours, where `can_end`.
+
+
+def check_reach(executor: Executor, folder: Path, paths: Sequence[str]) -> None:
+    """Raises ValueError unless all workers see the study's folder, and have what it refers to.
+
+    Args:
+        executor: Of `make`.
+        folder: Where calls leave what they leave.
+        paths: Absolute ones, of files and folders.
+    """
+    if hasattr(executor, "check_reach"):
+        executor.check_reach(folder, paths)
+
+
+def memory_of_call(executor: Executor, at_once: int) -> int:
+    """Returns the bytes of memory that each of so many calls at once may take."""
+    found: int = getattr(executor, "memory", memory.total() // at_once)
+    return found
 
 
 def check(name: str, machines: Machines) -> None:

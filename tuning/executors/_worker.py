@@ -36,12 +36,12 @@ def work(pipe: "connection.Connection[Any, Any]", environment: Mapping[str, str]
         try:
             succeeded, result = True, fn(*args, **kwargs)
         except Exception as error:
-            succeeded, result = False, _sendable(error)
+            succeeded, result = False, sendable(error)
         answer: Answer = (succeeded, result, memory.resident())
         pipe.send(answer)
 
 
-def _sendable(error: Exception) -> Exception:
+def sendable(error: Exception) -> Exception:
     """Returns the error, or, if it would not arrive in one piece, its traceback in words."""
     try:
         pickle.loads(pickle.dumps(error))
