@@ -100,8 +100,12 @@ def constant(package: str, name: str, variable: str, default: Any = None) -> Any
 
 def summary(package: str, name: str) -> str:
     """Returns the first line of an entry's docstring."""
-    text = ast.get_docstring(_parse(source_file(package, name))) or ""
-    return text.partition("\n")[0]
+    return docstring(package, name).partition("\n")[0]
+
+
+def docstring(package: str, name: str) -> str:
+    """Returns an entry's docstring; "" if it has none."""
+    return ast.get_docstring(_parse(source_file(package, name))) or ""
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:

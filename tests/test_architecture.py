@@ -50,6 +50,7 @@ LAYERS = [
         "tuning.tags",
         "tuning.sheets",
         "tuning.plotly_script",
+        "tuning.markdown",
     },
     {
         "tuning.differences",
@@ -79,7 +80,7 @@ LAYERS = [
     {"tuning.asking", "tuning.plan", "tuning.dispatch", "tuning.repeating"},
     {"tuning.limits", "tuning.enqueued"},
     {"tuning.search", "tuning.rows", "tuning.rounds", "tuning.gradients"},
-    {"tuning.comparison", "tuning.exporting", "tuning.pools"},
+    {"tuning.comparison", "tuning.leaving", "tuning.pools"},
     {
         "tuning.shortlisting",
         "tuning.from_keras_tuner",
@@ -120,7 +121,8 @@ LAYERS = [
         "tuning.provenance",
         "tuning.caveats",
     },
-    {"tuning.report"},
+    {"tuning.report", "tuning.model_card"},
+    {"tuning.exporting"},
     {"tuning.dashboard", "tuning.reports"},
     {"tuning.launch"},
     {"tuning.cli", "tuning.commands"},

@@ -11,7 +11,7 @@ import numpy as np
 
 from kerascnn import durations, registry
 from kerascnn.record import RunRecord, write_file
-from tuning import begin, executors, explained_sheets, exporting, looking, map_agreement, retraining
+from tuning import begin, executors, explained_sheets, leaving, looking, map_agreement, retraining
 from tuning.looking import ROOM, Found, Question, Shown
 from tuning.study import Study
 
@@ -69,7 +69,7 @@ def explain(
         write_file(folder / "explained.json", json.dumps(told, indent=1).encode())
         return {"path": str(path), **told}
 
-    return exporting.beside(path, make)
+    return leaving.beside(path, make)
 
 
 def runs_of(study: Study, config_id: str, repeat: int = 0, seeds: int | None = None) -> list[Any]:
@@ -85,7 +85,7 @@ def runs_of(study: Study, config_id: str, repeat: int = 0, seeds: int | None = N
         ValueError: If there is no such configuration or run, it failed, or there are fewer.
     """
     refuse_what_has_no_networks(study)
-    config = exporting.find(study, config_id)
+    config = leaving.find(study, config_id)
     ours = [r for r in study.records() if r.spec.config_id == config and r.spec.subset == "all"]
     phase = "search" if any(r.spec.phase == "search" for r in ours) else "final"
     known = {r.spec.repeat: r for r in ours if r.spec.phase == phase}

@@ -14,7 +14,7 @@ from scipy import special
 from kerascnn import attempt, datasets, quiet, registry, training
 from kerascnn.exporters import keras_archive
 from kerascnn.record import RunRecord
-from tuning import exporting, retraining
+from tuning import leaving, retraining
 from tuning.study import Study
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _network(study: Study, record: RunRecord) -> Iterator[Any]:
     with tempfile.TemporaryDirectory() as folder:
         network = run_dir / "model.keras"
         if not is_kept(study, record):
-            recorded = run_dir / f"logits-{exporting.scored_part(record)}.npy"
+            recorded = run_dir / f"logits-{leaving.scored_part(record)}.npy"
             network = Path(folder) / "model.keras"
             retraining.train_again(study, record, recorded, network)
         yield keras_archive.open_network(network)

@@ -11,7 +11,7 @@ from kerascnn import registry
 from kerascnn.exporters import _check
 from kerascnn.record import RunRecord
 from kerascnn.spec import Value
-from tuning import comparison, exporting, gathered, robust_runs, robust_scores, scores
+from tuning import comparison, gathered, leaving, robust_runs, robust_scores, scores
 from tuning.executors import HERE, Machines
 from tuning.gathered import Run
 from tuning.robust_runs import PART, Protocol
@@ -167,7 +167,7 @@ def _chosen(study: Study, beginnings: Sequence[str]) -> dict[str, str]:
     roles[first] = ", ".join(filter(None, (roles.get(first), "baseline")))
     if not beginnings:
         return roles
-    found = [exporting.find(study, beginning) for beginning in beginnings]
+    found = [leaving.find(study, beginning) for beginning in beginnings]
     return {config: roles.get(config, "") for config in found}
 
 

@@ -4,6 +4,10 @@ Contract of every public module here:
 
     CARD = "<path>"         a literal: where in an export its card lies
     BACKEND = "<name>"      optional, a literal: the Keras backend that `export` needs
+    NEEDS = ("<module>",)   optional, a literal: what `export` and `load` import besides; an entry
+                            of this room has an extra of its name that installs it
+    USE = "<Python>"        optional, a literal: lines that run an export from its own folder, for
+                            its model card; $height, $width and $channels are filled in
 
     def export(model, path, card) -> None
 

@@ -18,6 +18,14 @@ import numpy.typing as npt
 from kerascnn import quiet, record
 
 CARD = "model.json"
+USE = """
+import keras
+import numpy as np
+
+model = keras.saving.load_model("model.keras", compile=False)
+images = np.zeros((1, $height, $width, $channels), np.uint8)  # 0 to 255
+print(model.predict(images / np.float32(255)))
+"""
 _NETWORK = "model.keras"
 
 

@@ -17,7 +17,7 @@ from kerascnn.exporters import _check
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec
 from tests import image_files
-from tuning import begin, explaining, exporting, looking, retraining
+from tuning import begin, explaining, leaving, looking, retraining
 from tuning.commands import explain as explain_command
 from tuning.looking import Found
 from tuning.search_spec import SearchSpec
@@ -270,4 +270,4 @@ def test_runs_that_saw_the_images_say_so(study: Study) -> None:
     record = explaining.runs_of(study, config)[0]
     assert explaining._notes(record.spec.phase) == []
     assert "part of what they say is memory" in explaining._notes("final")[0]
-    assert exporting.scored_part(record) == explaining.PART
+    assert leaving.scored_part(record) == explaining.PART

@@ -16,7 +16,7 @@ from kerascnn.exporters import _check
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec
 from tests import image_files
-from tuning import executors, exporting, retraining
+from tuning import executors, exporting, leaving, retraining
 from tuning import study as studies
 from tuning.commands import export as export_command
 from tuning.search_spec import SearchSpec
@@ -77,16 +77,16 @@ def _best(study: Study) -> RunRecord:
 def test_what_was_confirmed_leaves_as_it_was_measured_on_test(study: Study) -> None:
     searched = _best(study)
     config = searched.spec.config_id
-    assert exporting.winner(study) is None
-    assert exporting.status(exporting.leaving(study, config)) == "not confirmed"
+    assert leaving.winner(study) is None
+    assert leaving.status(leaving.run_0(study, config)) == "not confirmed"
     final = dataclasses.replace(searched, spec=searched.spec.repeated(0, "final", 0))
     with study.log:
         study.log.append("event", {"name": "chosen", "attempt": 1, "config_id": config})
         study.log.append_record(final)
-    assert exporting.winner(study) == config
-    leaving = exporting.leaving(study, config)
-    assert (leaving.spec.phase, exporting.scored_part(leaving)) == ("final", "test")
-    assert exporting.status(leaving) == "confirmed"
+    assert leaving.winner(study) == config
+    run = leaving.run_0(study, config)
+    assert (run.spec.phase, leaving.scored_part(run)) == ("final", "test")
+    assert leaving.status(run) == "confirmed"
 
 
 def _files(folder: Path) -> set[Path]:
@@ -135,7 +135,7 @@ def test_a_run_that_was_not_kept_is_trained_again(study: Study) -> None:
     path = study.folder.parent / "export"
     result = exporting.export(study, record.spec.config_id, path, format="keras_archive")
     assert result["largest_difference"] <= 1e-4
-    assert {file.name for file in path.iterdir()} == {"model.keras", "model.json"}
+    assert {file.name for file in path.iterdir()} == {"model.keras", "model.json", "model_card.md"}
     assert _files(study.folder) == before
 
 
@@ -168,7 +168,7 @@ def test_only_a_run_in_bfloat16_may_differ_by_its_rounding(study: Study, tmp_pat
         exporting._write(record, *values, tmp_path / "one")
     mixed = dataclasses.replace(record, spec=dataclasses.replace(record.spec, precision="bfloat16"))
     found = exporting._write(mixed, *values, tmp_path / "two")
-    assert 1e-4 < found["largest_difference"] < 0.02
+    assert 1e-4 < found.largest_difference < 0.02
 
 
 @pytest.mark.usefixtures("here")
@@ -227,7 +227,7 @@ def test_unknown_names_are_refused(study: Study, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=rf"No 'xyz' in the configurations of linear.*{config}"):
         exporting.export(study, "xyz", tmp_path / "export")
     with pytest.raises(ValueError, match="No '' in the configurations"):
-        exporting.find(study, "")
+        leaving.find(study, "")
 
 
 def test_a_format_whose_backend_is_missing_is_said_with_those_that_work(
@@ -248,9 +248,9 @@ def test_a_beginning_of_several_ids_is_refused(
     study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(RunSpec, "config_id", property(lambda spec: f"ab{spec.epochs}"))
-    assert exporting.find(study, "ab2") == "ab2"
+    assert leaving.find(study, "ab2") == "ab2"
     with pytest.raises(ValueError, match="'ab' begins more than one id: ab2, ab1, ab3"):
-        exporting.find(study, "ab")
+        leaving.find(study, "ab")
 
 
 def test_only_run_0_leaves(study: Study, tmp_path: Path) -> None:

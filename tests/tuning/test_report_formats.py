@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests import reported
-from tuning import report
+from tuning import markdown, report
 from tuning.report import Report
 from tuning.reports import html, latex, md
 
@@ -136,7 +136,7 @@ def test_markdown_tables_have_as_many_cells_as_headings(hostile: Report) -> None
 
 
 def test_markdown_shows_what_was_written() -> None:
-    written = md._escaped(reported.SPECIAL)
+    written = markdown.escaped(reported.SPECIAL)
     assert written == (
         r"a_b % & # \$ {x} \~ ^ \\y \| \`z\` \[q\](r) \*s\* <i> -- -1".replace("&", "&amp;")
         .replace("<", "&lt;")

@@ -115,10 +115,10 @@ def _study(name: str | None) -> "Study":
 
 def _run(study: "Study", run: str | None) -> tuple[str, int]:
     """Returns the configuration and the repeat that the user asked for."""
-    from tuning import comparison, exporting
+    from tuning import comparison, leaving
 
     if run is None:
-        config = exporting.winner(study)
+        config = leaving.winner(study)
         return config or comparison.compare(study).rows[0].config_id, 0
     config, _, number = run.partition("/")
     if number and not number.isdecimal():

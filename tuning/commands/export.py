@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from pathlib import Path
 from typing import Any
 
 import click
@@ -39,15 +40,20 @@ def command(
     saved_model     opens with TensorFlow alone; signatures serving_default (uint8 images)
                     and serve_float (float32 images in [0, 1])
     keras_archive   a folder with model.keras, which opens with Keras alone
+    onnx            a folder with model.onnx, for ONNX Runtime: float32 images in [0, 1]
+    litert          a folder with model.tflite, for phones and boards: signatures as above
+
+    Beside it lies model_card.md: data, accuracy with its intervals, cost, how to run it, how it
+    came about, and what is not known of it.
     """
-    from tuning import comparison, exporting
+    from tuning import comparison, exporting, leaving
     from tuning.study import find
 
     registry.source_file("kerascnn.exporters", format)
     found = find(study)
     if study is None:
         click.echo(f"Study {found.folder}", err=True)
-    chosen = config if config is not None else exporting.winner(found)
+    chosen = config if config is not None else leaving.winner(found)
     chosen = chosen if chosen is not None else comparison.compare(found).rows[0].config_id
     target = path or found.folder / "export" / "1"
     result = exporting.export(found, chosen, target, format=format)
@@ -56,6 +62,7 @@ def command(
 
 def _told(result: dict[str, Any]) -> str:
     from kerascnn import latency
+    from tuning import model_card
 
     path = shlex.quote(result["path"])
     lines = [
@@ -65,7 +72,8 @@ def _told(result: dict[str, Any]) -> str:
         f"Opened again, its probabilities differ from the recorded ones by at most "
         f"{result['largest_difference']:.1e}.",
         f"Answers take {latency.text(result['latency'])}.",
-        _confidence(result),
+        model_card.MEANING[result["status"]],
+        f"What to know of it: {Path(result['path']) / model_card.NAME}",
         "",
         "Next:",
         f"  {_options.program()} predict {path} IMAGE",
@@ -73,15 +81,6 @@ def _told(result: dict[str, Any]) -> str:
     if result["format"] == "saved_model":
         lines.append(f"  saved_model_cli show --dir {path} --tag_set serve --all")
     return "\n".join(lines)
-
-
-def _confidence(result: dict[str, Any]) -> str:
-    if result["status"] == "confirmed":
-        return "These images had no part in choosing it."
-    return (
-        "Not confirmed: these images also chose the configuration, so that it may do worse on "
-        "new ones."
-    )
 
 
 def _size(size: int) -> str:
