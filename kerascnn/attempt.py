@@ -70,6 +70,7 @@ class Attempt:
         costs: What its network costs; nothing before it is measured.
         watch: What follows its network, if one of its loggers asks for that.
         images: How many an epoch has; 0: not known yet.
+        started: What the record will say of the weights it starts from.
         scored_epoch: What the record will say of it.
     """
 
@@ -93,6 +94,7 @@ class Attempt:
         self.costs = Costs()
         self.watch: Watch | None = None
         self.images = 0
+        self.started: Mapping[str, Any] = {}
         self.scored_epoch = 0
         self._shown = {name: value_of(spec, name) for name in varied}
         self._names = loggers
@@ -197,7 +199,7 @@ class Attempt:
         about = host.about(*trainers.named(self.trainer))
         if self._continued is not None:
             about["continued"] = self._continued
-        about |= self._measured()
+        about |= {**self._measured(), **self.started}
         record = RunRecord(
             spec=self.spec,
             epoch=self._epoch,

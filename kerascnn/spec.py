@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from kerascnn import checks, registry
+from kerascnn import checks, registry, weights
 
 Value = int | float | str | bool
 
@@ -21,7 +21,7 @@ _RUN_FIELDS = ("phase", "subset", "repeat", "seed", "stop_epoch")
 class RunSpec:
     """One training run.
 
-    Three groups of fields: the *configuration* (all up to `precision`), *which run* of it
+    Three groups of fields: the *configuration* (all up to `freeze`), *which run* of it
     (`phase` to `seed`), and its *reach* (`stop_epoch`).
 
     Attributes:
@@ -69,6 +69,10 @@ class RunSpec:
             logits and loss in float32 (Micikevicius et al., Mixed Precision Training, ICLR 2018,
             arxiv.org/abs/1710.03740, in the type of Kalamkar et al., 2019,
             arxiv.org/abs/1905.12322, which needs no scaling of the loss).
+        weights: "none", or a file that the layers before the logits start from, with the hash of
+            its content, which stands for it in the identity; a path becomes that. See `starts`.
+        freeze: "none", or the last layer that is not trained: it and all that lead to it stay as
+            they start, normalizations with the statistics they start with.
         phase: One of `checks.PHASES`.
         subset: "all", or "disjoint:K/I": subset I of K, drawn in one of `checks.SCHEMES`
             or as `checks.DRAW`.
@@ -98,6 +102,8 @@ class RunSpec:
     patience: int = 0
     balance: str = "none"
     precision: str = "float32"
+    weights: str = weights.NONE
+    freeze: str = "none"
     phase: str = "search"
     subset: str = "all"
     repeat: int = 0
@@ -117,6 +123,7 @@ class RunSpec:
                 object.__setattr__(self, field.name, typed)
         augmentation = checks.joined("augmentation", self.augmentation, checks.AUGMENTATIONS)
         object.__setattr__(self, "augmentation", augmentation)
+        object.__setattr__(self, "weights", weights.named(self.weights))
         checks.ranges(vars(self))
 
     def configure(self, values: Mapping[str, Value]) -> "RunSpec":
@@ -208,6 +215,8 @@ class RunSpec:
         }
         if self.code:  # The content, not where the user keeps it.
             kept["family"] = self.family.rpartition("/")[2]
+        if "weights" in kept:  # Likewise.
+            kept["weights"] = weights.content(self.weights)
         return {**kept, "hyperparameters": dict(self.hyperparameters)}
 
     def __hash__(self) -> int:  # The generated one cannot hash the mapping.
@@ -233,6 +242,8 @@ CONFIGURABLE = (
     "patience",
     "balance",
     "precision",
+    "weights",
+    "freeze",
 )
 _IN_FILE_NAMES = str.maketrans(":/", "--")
 
@@ -262,6 +273,8 @@ def value_of(spec: RunSpec, name: str) -> Value:
 
 def short(value: object) -> str:
     """Returns a setting's value as tables and figures show it: 3 digits of a number."""
+    if isinstance(value, str) and weights.is_value(value):
+        return weights.short(value)
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 

@@ -7,7 +7,7 @@ import io
 import os
 import random
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from kerascnn.attempt import Attempt
 from kerascnn.checkpoint import Checkpoint
 from kerascnn.record import RunRecord, write_file
 from kerascnn.spec import RunSpec
+from kerascnn.starts import Start
 
 if TYPE_CHECKING:
     from kerascnn.datasets._arrays import Dataset
@@ -98,7 +99,7 @@ def choose(specs: Sequence[RunSpec], *, trainer: str, ceilings: costs.Ceilings) 
     """
     try:
         build, data = _ready(specs[0])
-        over = ceilings.reason(costs.measure(build, specs[0]))
+        over = ceilings.reason(costs.measure(build.bare, specs[0]))
         return {} if over else trainers.choose(trainer, build, data, specs)
     except _InfeasibleError:
         return {}
@@ -118,11 +119,12 @@ def _train(runs: Sequence[Attempt], trainer: str, ceilings: costs.Ceilings) -> N
     build, data = _ready(runs[0].spec)
     specs = [each.spec for each in runs]
     runs[0].begin()
-    found = costs.measure(build, specs[0])
+    found = costs.measure(build.bare, specs[0])
     from kerascnn.trainers._epochs import Epochs  # Keras is there by now.
 
     for each in runs:
         each.costs, each.images = found, Epochs(data, each.spec).count
+        each.started = build.start.told()
     if reason := ceilings.reason(found):
         raise _InfeasibleError(reason)
     if (form := trainers.choose(trainer, build, data, specs).get("form")) is not None:
@@ -155,7 +157,7 @@ def _train(runs: Sequence[Attempt], trainer: str, ceilings: costs.Ceilings) -> N
     )
 
 
-def _ready(spec: RunSpec) -> tuple[Callable[[int], Any], "Dataset"]:
+def _ready(spec: RunSpec) -> tuple["Builder", "Dataset"]:
     """Returns what builds the network of a seed, and the data."""
     keras = quiet.import_keras()  # It takes seconds: only workers pay.
     # Names start over, so that networks that are alike are so by name too. Freeing memory as well
@@ -165,21 +167,47 @@ def _ready(spec: RunSpec) -> tuple[Callable[[int], Any], "Dataset"]:
     return builder(spec, data), data
 
 
-def builder(spec: RunSpec, data: "Dataset") -> Callable[[int], Any]:
+def builder(spec: RunSpec, data: "Dataset") -> "Builder":
     """Returns what builds the network of a seed for images of `data`, as trainers call it."""
-    family = _family(spec)
+    return Builder(spec, data)
 
-    def build(seed: int) -> Any:
-        with _python_seed(seed), precision.policy(spec.precision):
-            try:
-                model = family.build(data.input_shape, data.num_classes, **spec.hyperparameters)
-            except ValueError as error:
-                raise _InfeasibleError(str(error)) from None
+
+class Builder:
+    """Builds the network of a seed; see `builder`.
+
+    Attributes:
+        start: What its networks start from.
+    """
+
+    def __init__(self, spec: RunSpec, data: "Dataset") -> None:
+        self._spec, self._data = spec, data
+        self._family = _family(spec)
+        self.start = Start(spec)
+
+    def __call__(self, seed: int) -> Any:
+        """Returns the network with the weights that it begins with."""
+        return self._built(seed, bare=False)
+
+    def bare(self, seed: int) -> Any:
+        """Returns the network without what weights it starts from, for its shapes."""
+        return self._built(seed, bare=True)
+
+    def _built(self, seed: int, *, bare: bool) -> Any:
+        spec, data = self._spec, self._data
+        settings = {**spec.hyperparameters, **self.start.settings}
+        try:
+            self.start.check_images(data.input_shape[-1])
+            with _python_seed(seed), precision.policy(spec.precision):
+                model = self._family.build(data.input_shape, data.num_classes, **settings)
+        except ValueError as error:
+            raise _InfeasibleError(str(error)) from None
         check_ending(model, spec.family)
         precision.end_in_float32(model)
+        try:
+            self.start.begin(model, bare=bare)
+        except ValueError as error:
+            raise _InfeasibleError(str(error)) from None
         return model
-
-    return build
 
 
 def _family(spec: RunSpec) -> ModuleType:

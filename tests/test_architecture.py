@@ -21,7 +21,7 @@ LAYERS = [
         "kerascnn.durations",
         "kerascnn.host",
     },
-    {"kerascnn.checks"},
+    {"kerascnn.checks", "kerascnn.weights", "kerascnn.saved_layers"},
     {"kerascnn.spec"},
     {
         "kerascnn.record",
@@ -30,7 +30,7 @@ LAYERS = [
         "kerascnn.costs",
         "kerascnn.latency",
     },
-    {"kerascnn.events", "kerascnn.checkpoint"},
+    {"kerascnn.events", "kerascnn.checkpoint", "kerascnn.starts"},
     {
         "kerascnn.models",
         "kerascnn.datasets",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kerascnn import datasets, host, metrics, registry, trainers, training
+from kerascnn import datasets, host, metrics, registry, starts, trainers, training, weights
 from kerascnn.checks import DRAW, subset_parts
 from kerascnn.record import write_file
 from kerascnn.spec import RunSpec, Value, settings
@@ -86,9 +86,16 @@ def prepare(
         others=tuple(Contender(base=base_of(each), space=space) for each, space in rest),
         **fields,
     )
+    check_starts(spec)
     data = datasets.load(base.dataset, **base.data_options)
     _check_sizes(spec, data)
     return _begin(spec, data, threads, name)
+
+
+def check_starts(spec: SearchSpec) -> None:
+    """Refuses files of weights that are gone, changed or of no use to their family."""
+    for value, family in spec.starts():
+        starts.check(value, family)
 
 
 def _check_sizes(spec: SearchSpec, data: Any) -> None:
@@ -150,6 +157,7 @@ def begin_on(spec: SearchSpec, data: Any, folder: Path, about: Mapping[str, Any]
             write_file(begun.code(base.family, base.code), source.read_bytes())
     # The data may have moved since the study was begun: the fingerprint says they are the same.
     begun = Study(begun.folder)
+    check_starts(begun.spec)
     begun.use(asked[0].dataset)
     for part in ("train", *training.SCORED_PARTS[spec.phase], "confirmation"):
         indices = data.probe if part == "train" else data.parts[part]
@@ -216,7 +224,8 @@ def full_name(objective: str, prefix: str) -> str:
 def pointed(family: str, values: Mapping[str, Value]) -> dict[str, Value]:
     """Returns the point of a study of given points: it carries its family and all settings."""
     code = registry.code_hash("kerascnn.models", family)
-    return {"family": _own_path(family), **({"code": code} if code else {}), **values}
+    start = {"weights": weights.named(str(values["weights"]))} if "weights" in values else {}
+    return {"family": _own_path(family), **({"code": code} if code else {}), **values, **start}
 
 
 def data_of(study: Study) -> Any:
@@ -225,6 +234,7 @@ def data_of(study: Study) -> Any:
     Raises:
         ValueError: If they are no longer what they were.
     """
+    check_starts(study.spec)
     base = study.spec.base
     data = datasets.load(base.dataset, **base.data_options)
     if data.fingerprint != base.fingerprint:

@@ -96,7 +96,7 @@ def look(study: Study, record: RunRecord, question: Question) -> Found:
     quiet.import_keras()
     data = _data(record)
     if not is_kept(study, record):  # What cannot be explained need not be trained.
-        _suited(training.builder(record.spec, data)(record.spec.seed), question)
+        _suited(training.builder(record.spec, data).bare(record.spec.seed), question)
     with _network(study, record) as model:
         suited, left_out = _suited(model, question)
         return _explained(model, suited, left_out, question, data)

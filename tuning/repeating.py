@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kerascnn import datasets, registry
+from kerascnn import datasets, registry, weights
 from kerascnn.record import RunLog
 from kerascnn.spec import RunSpec
 from tuning import begin, executors, study
 from tuning.search_spec import SearchSpec
+from tuning.space import Choice, Space
 from tuning.study import Study
 
 
@@ -55,6 +56,7 @@ def read(text: str) -> Original:
     registry.source_file("tuning.oracles", spec.oracle)
     registry.source_file("kerascnn.trainers", spec.trainer)
     executors.check_installed(spec.backend)
+    spec = _started(spec, path.parent)
     bases = [_found(each.base, path.parent) for each in spec.contenders]
     before, after = _enqueued(RunLog(path.parent / "log.jsonl"))
     return Original(path, about, spec.based(bases), before, len(after))
@@ -134,6 +136,24 @@ def _found(base: RunSpec, beside: Path) -> RunSpec:
             f"{base.family}, where {found} is."
         )
     return dataclasses.replace(base, family=family)
+
+
+def _started(spec: SearchSpec, beside: Path) -> SearchSpec:
+    """Returns `spec` with files of weights where they lie here, unchanged: there, or `beside`."""
+
+    def space_of(space: Space) -> Space:
+        domain = space.get("weights")
+        if not isinstance(domain, Choice):
+            return space
+        return {**space, "weights": Choice(*(weights.found(str(v), beside) for v in domain.values))}
+
+    bases = [
+        dataclasses.replace(each.base, weights=weights.found(each.base.weights, beside))
+        for each in spec.contenders
+    ]
+    spec = spec.based(bases)
+    others = (dataclasses.replace(each, space=space_of(each.space)) for each in spec.others)
+    return dataclasses.replace(spec, space=space_of(spec.space), others=tuple(others))
 
 
 def _differences(original: Original, data: Any) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerascnn import attempt, datasets, quiet, training
+from kerascnn import attempt, datasets, quiet, starts, training
 from kerascnn.exporters import _check
 from kerascnn.record import RunRecord
 from tuning import executors
@@ -51,8 +51,10 @@ def train_again(study: Study, record: RunRecord, recorded: Path, target: Path) -
         target: A file, beside which there is room for a folder `again`.
 
     Raises:
+        ValueError: If the weights it started from are gone or changed.
         RuntimeError: If the run fails, or is another than the recorded one.
     """
+    starts.check(record.spec.weights, record.spec.family)
     scratch = target.with_name("again")
     # Only repeat 0 leaves its network. A repeat's number is in its name and its seed, no more.
     spec = dataclasses.replace(record.spec, repeat=0)

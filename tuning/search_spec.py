@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kerascnn import metrics, registry
+from kerascnn import metrics, registry, weights
 from kerascnn.checks import DRAW, SCHEMES, subset_parts
 from kerascnn.spec import RunSpec, Value, value_of
 from tuning import space as spaces
@@ -14,6 +14,8 @@ from tuning.space import Space
 
 # What says how far a study goes, and from where it is worked on: not what it is.
 _REACH = ("trials", "seeds", "lookahead")
+# Fields of a later day at their defaults: of several families, each names its own.
+_LATER = {"weights": weights.NONE, "freeze": "none"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -168,6 +170,15 @@ class SearchSpec:
         """The families that are searched; without an oracle the first is only a placeholder."""
         return (Contender(base=self.base, space=self.space), *self.others)
 
+    def starts(self) -> list[tuple[str, str]]:
+        """Returns the files of weights that its runs may start from, each with the family."""
+        found = []
+        for each in self.contenders:
+            domain = each.space.get("weights")
+            values = (each.base.weights, *(spaces.ends(domain) if domain else ()))
+            found += [(str(value), each.base.family) for value in values if value != weights.NONE]
+        return found
+
     def based(self, bases: Sequence[RunSpec]) -> "SearchSpec":
         """Returns a copy with other bases, one a family."""
         others = zip(self.others, bases[1:], strict=True)
@@ -222,6 +233,7 @@ class SearchSpec:
         """Returns what another study would have to differ in, flat, by readable names."""
         fields = {name: value for name, value in self.to_json().items() if name not in _REACH}
         base = fields.pop("base")
+        fields["space"] = _told_space(self.space)
         del fields["others"], fields["rules"]
         fields |= self.rules.changed()
         if not self.subsets:
@@ -229,7 +241,8 @@ class SearchSpec:
         if self.others:
             fields["families"] = ",".join(contender.name for contender in self.contenders)
         for other in self.others:
-            told = {**_told(other.base.to_json()), "space": other.to_json()["space"]}
+            told = {**_told(other.base.to_json()), "space": _told_space(other.space)}
+            told = {n: v for n, v in told.items() if (n, v) not in _LATER.items()}
             fields |= {f"{name} of {other.name}": value for name, value in told.items()}
         if not self.oracle:  # Several `train` commands share a study if they share these.
             base = {name: base[name] for name in ("fingerprint", "split_seed", "image_size")}
@@ -250,4 +263,14 @@ def _told(base: Mapping[str, Any]) -> dict[str, Any]:
     told = {name: value for name, value in base.items() if name not in ("dataset", "group_by")}
     if told.get("code"):
         told["family"] = Path(told["family"]).name
+    if "weights" in told:
+        told["weights"] = weights.content(told["weights"])
+    return told
+
+
+def _told_space(space: Space) -> dict[str, Any]:
+    """Returns what counts of a space: not where files of weights lie."""
+    told: dict[str, Any] = {name: spaces.to_json(domain) for name, domain in space.items()}
+    if "weights" in told:
+        told["weights"]["values"] = [weights.content(v) for v in told["weights"]["values"]]
     return told

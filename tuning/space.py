@@ -130,13 +130,14 @@ def nth(space: Space, index: int) -> dict[str, Value]:
 def parse(typed: str, default: Value | None = None) -> Domain:
     """Reads a domain as typed: "8:64:8", "1e-4:1e-1:log", "0.0:0.5" or "max,average".
 
-    Whole numbers make an `Int` unless `default`, the setting's own, is a float.
+    Whole numbers make an `Int` unless `default`, the setting's own, is a float. Words may hold a
+    colon if it is a word.
 
     Raises:
         ValueError: If it is none of these.
     """
     low, colon, rest = typed.partition(":")
-    if not colon:
+    if not colon or isinstance(default, str):
         return Choice(*(_like(scalar(word), default) for word in typed.split(",")))
     high, _, step = rest.partition(":")
     ends = scalar(low), scalar(high)

@@ -11,4 +11,7 @@ last two layers are a float32 `Dense` named `logits` and an `Activation` named `
 (trainers train on the logits). It uses Keras' own layers and `keras.ops` only, every layer has a
 name, and no layer carries a fixed seed. A network that does not fit `input_shape` raises
 ValueError. `PRESETS`, where a paper gives some: preset name -> hyperparameters, a literal.
+`PRETRAINED`, where keras.applications has weights for some of these: the order of colours they
+were trained in, "bgr" or "rgb"; `preprocessing="imagenet"` makes of images what they were trained
+on but for that, in layers whose names begin with "preprocess_".
 """

@@ -8,6 +8,9 @@ from keras import layers
 
 from kerascnn import quiet, registry
 
+# Mean red, green and blue of ImageNet's pixels, 0 to 255, as in keras.applications.
+IMAGENET_MEANS = (123.68, 116.779, 103.939)
+
 # Activation -> initial weights of the layer before it. He et al., "Delving Deep into Rectifiers",
 # ICCV 2015, for those that pass one side of 0; Glorot & Bengio, "Understanding the difficulty of
 # training deep feedforward neural networks", AISTATS 2010, for those that saturate on both.
@@ -22,6 +25,7 @@ INITIALIZERS = {
 }
 NORMALIZATIONS = ("batch", "layer", "none")
 PADDINGS = ("same", "valid")
+PREPROCESSINGS = ("imagenet", "none")
 POOLINGS = ("average", "max", "none", "stride")
 
 
@@ -43,6 +47,23 @@ def check_flag(name: str, value: bool) -> None:
     """Raises ValueError unless `value` is True or False."""
     if not isinstance(value, bool):
         raise ValueError(f"`{name}` must be true or false. Received: {value!r}")
+
+
+def preprocess(x: Any, preprocessing: str) -> Any:
+    """Returns images less ImageNet's mean colour, in steps of 255, for "imagenet"; "none": as is.
+
+    Raises:
+        ValueError: If `preprocessing` is neither, or the images are not in colour.
+    """
+    check_choice("preprocessing", preprocessing, PREPROCESSINGS)
+    if preprocessing == "none":
+        return x
+    if x.shape[-1] != 3:
+        raise ValueError(
+            f"`preprocessing='imagenet'` is of images with 3 channels. Received: {x.shape[-1]}"
+        )
+    offset = [-mean for mean in IMAGENET_MEANS]
+    return layers.Rescaling(255.0, offset, name="preprocess_scale")(x)
 
 
 def convolve(

@@ -33,9 +33,11 @@ STEM_CHANNELS = 32
 TOP_CHANNELS = 1280
 
 STEMS = ("imagenet", "small")
-PREPROCESSINGS = ("imagenet", "none")
 # What the published code adds to the variances; the other families have ResNet's.
 EPSILON = 1e-3
+
+# The order of colours in which keras.applications' weights were trained.
+PRETRAINED = "rgb"
 
 # Preset -> hyperparameters. The coefficients are the published code's; `width_of` and `depth_of`
 # give others between them. Images of 224, 240, 260, 300, 380, 456, 528 and 600 pixels.
@@ -163,7 +165,8 @@ def build(
         preprocessing: "none", or "imagenet", a normalization of each channel, as inside
             keras.applications, whose mean 0 and variance 1 change nothing until weights bring
             others. Weights of keras.applications' own, trained on ImageNet, were trained with a
-            further division by the roots of 0.229, 0.224 and 0.225.
+            further division by the roots of 0.229, 0.224 and 0.225; `starts` puts it into the
+            variance.
         squeeze: Channels of the squeeze over those a block takes in, 0 to 1; 0: no squeeze and
             excitation (Hu et al. 2018). 0.25 in the paper.
         activation: After each convolution but a block's last: "silu" (the paper, as swish),
@@ -180,7 +183,7 @@ def build(
     _layers.check_range("width", width, 0.05, 8)
     _layers.check_range("depth", depth, 0.05, 8)
     _layers.check_choice("stem", stem, STEMS)
-    _layers.check_choice("preprocessing", preprocessing, PREPROCESSINGS)
+    _layers.check_choice("preprocessing", preprocessing, _layers.PREPROCESSINGS)
     _layers.check_range("squeeze", squeeze, 0, 1)
     _layers.check_choice("activation", activation, _layers.INITIALIZERS)
     _layers.check_range("dropout", dropout, 0, 0.9)

@@ -9,7 +9,9 @@ keras.applications, and the maximum after them sees them whatever the activation
 logits start from Glorot's weights. The presets with bottleneck blocks have a bias in every
 convolution, as in keras.applications, whose weights they take; the normalization after it makes
 it redundant. Those weights were trained on ImageNet with images in blue, green, red, from 0 to
-255 less each channel's mean, where ours are red, green, blue, from 0 to 1.
+255 less each channel's mean, where ours are red, green, blue, from 0 to 1:
+`preprocessing="imagenet"`, which comes with such weights, is the difference but for the order of
+colours, which is turned in the weights.
 """
 
 from collections.abc import Callable
@@ -30,6 +32,9 @@ TABLE_1 = {
 }
 STEMS = ("imagenet", "small")
 SHORTCUTS = ("identity", "projection", "none")
+
+# The order of colours in which keras.applications' weights were trained.
+PRETRAINED = "bgr"
 
 # Preset -> hyperparameters.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -75,6 +80,7 @@ def build(
     shortcut: str = "identity",
     use_bias: bool = False,
     activation: str = "relu",
+    preprocessing: str = "none",
 ) -> keras.Model:
     """Builds a ResNet.
 
@@ -102,6 +108,7 @@ def build(
             2016), "leaky_relu" (Maas et al. 2013), "sigmoid", "silu" (Ramachandran et al. 2017,
             as swish) or "tanh" (LeCun et al. 1998). It decides the initial weights too: He et
             al. 2015 (section 3.4), or Glorot & Bengio 2010 for "sigmoid" and "tanh".
+        preprocessing: "none", or "imagenet": pixels from 0 to 255 less ImageNet's mean colour.
 
     Raises:
         ValueError: If a hyperparameter is out of its range.
@@ -114,7 +121,7 @@ def build(
     _layers.check_choice("activation", activation, _layers.INITIALIZERS)
     alike: dict[str, Any] = {"activation": activation, "use_bias": use_bias}
     inputs = keras.Input(input_shape, name="image")
-    x = _stem(inputs, filters, stem, **alike)
+    x = _stem(_layers.preprocess(inputs, preprocessing), filters, stem, **alike)
     for stage, blocks in enumerate(stages, start=1):
         for block in range(1, blocks + 1):
             stride = 2 if stage > 1 and block == 1 else 1

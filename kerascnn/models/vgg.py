@@ -8,7 +8,8 @@ are He's (section 3.1 starts deep networks from shallow ones). The defaults are 
 batch normalization and no dropout; the presets are the paper's columns A, B, D and E. Columns C,
 with 1x1 convolutions, and A-LRN are left out. vgg16 and vgg19 take keras.applications' weights;
 those were trained on ImageNet with images in blue, green, red, from 0 to 255 less each channel's
-mean, where ours are red, green, blue, from 0 to 1.
+mean, where ours are red, green, blue, from 0 to 1: `preprocessing="imagenet"`, which comes with
+such weights, is the difference but for the order of colours, which is turned in the weights.
 """
 
 from typing import Any
@@ -25,6 +26,9 @@ BLOCKS = {
     16: (2, 2, 3, 3, 3),
     19: (2, 2, 4, 4, 4),
 }
+
+# The order of colours in which keras.applications' weights were trained.
+PRETRAINED = "bgr"
 
 # Preset -> hyperparameters.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -46,6 +50,7 @@ def build(
     normalization: str = "batch",
     dense: int = 128,
     dropout: float = 0.0,
+    preprocessing: str = "none",
 ) -> keras.Model:
     """Builds a VGG.
 
@@ -72,6 +77,7 @@ def build(
         dense: Units of each of the two dense layers, at least 1; 4096 in the paper.
         dropout: Rate after each of the two dense layers, 0 to 0.9; 0.5 in the paper (section
             3.1).
+        preprocessing: "none", or "imagenet": pixels from 0 to 255 less ImageNet's mean colour.
 
     Raises:
         ValueError: If a hyperparameter is out of its range.
@@ -85,7 +91,8 @@ def build(
     _layers.check_range("dense", dense, 1)
     _layers.check_range("dropout", dropout, 0, 0.9)
     alike: dict[str, Any] = {"activation": activation, "normalization": normalization}
-    x = inputs = keras.Input(input_shape, name="image")
+    inputs = keras.Input(input_shape, name="image")
+    x = _layers.preprocess(inputs, preprocessing)
     for block, convolutions in enumerate(BLOCKS[depth], start=1):
         width = filters * 2 ** min(block - 1, 3)
         for i in range(1, convolutions + 1):

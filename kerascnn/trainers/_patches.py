@@ -29,7 +29,12 @@ def multiplying(model: keras.Model) -> keras.Model:
     Its variables are those of `model` in the same order, with other values. Grouped and depthwise
     convolutions, and those with channels first, stay as they are.
     """
-    return keras.models.clone_model(model, clone_function=_replaced, recursive=True)
+    found = keras.models.clone_model(model, clone_function=_replaced, recursive=True)
+    for ours, theirs in zip(found.layers, model.layers, strict=True):
+        if isinstance(ours, layers.Normalization):  # Its statistics are constants of a program.
+            ours.set_weights(theirs.get_weights())
+            ours.finalize_state()
+    return found
 
 
 def _replaced(layer: keras.Layer) -> keras.Layer:

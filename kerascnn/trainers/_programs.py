@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from kerascnn import weights
 from kerascnn.datasets._arrays import Dataset
 from kerascnn.spec import RunSpec
 from kerascnn.trainers._arithmetic import Arithmetic
@@ -70,7 +71,8 @@ def _key(model: keras.Model, data: Dataset, spec: RunSpec, steps: int) -> object
     drawn = (spec.batch_size, spec.augmentation, spec.balance == "weights")
     stored = (data.images.dtype.str, data.scale, data.offset, data.input_shape)
     code = (spec.family, spec.code)  # Layers of one name and config may do something else.
-    return network, baked(spec, steps), drawn, stored, code
+    start = weights.content(spec.weights)  # `Normalization` has its statistics as constants.
+    return network, baked(spec, steps), drawn, stored, code, start
 
 
 def _size(made: Any) -> int:

@@ -13,7 +13,7 @@ from kerascnn import metrics, registry
 from kerascnn.checks import PRECISIONS
 from kerascnn.spec import Value
 from tuning import space
-from tuning.commands import _workers
+from tuning.commands import _weights, _workers
 from tuning.commands._workers import Function
 
 if TYPE_CHECKING:
@@ -41,16 +41,9 @@ def _with_runs(options: Sequence[Callable[[Any], Any]], command: Function) -> Fu
     """Adds `options` and where runs are trained; what is short for a setting becomes one."""
 
     @functools.wraps(command)
-    def with_short(
-        *,
-        fixed: tuple[str, ...],
-        patience: int | None,
-        balance: bool,
-        precision: str | None,
-        **given: Any,
-    ) -> Any:
-        short = {"patience": patience, "balance": "weights" if balance else None}
-        short |= {"precision": precision}
+    def with_short(*, fixed: tuple[str, ...], balance: bool, **given: Any) -> Any:
+        short = {name: given.pop(name) for name in _SHORT}
+        short |= {"balance": "weights" if balance else None}
         return command(fixed=_with_short(fixed, short), **given)
 
     return cast(Function, _workers.added(options, _workers.worker_options(with_short)))
@@ -71,6 +64,8 @@ def _with_short(fixed: tuple[str, ...], short: Mapping[str, object]) -> tuple[st
     return fixed
 
 
+# Options that are short for a setting of the same name.
+_SHORT = ("patience", "precision", "weights", "freeze")
 _OBJECTIVE = click.option(
     "--objective",
     default="val_accuracy",
@@ -115,6 +110,17 @@ _RUN_OPTIONS = (
         "--precision",
         help=f"{' or '.join(PRECISIONS)}, in which weights and logits stay float32: short for "
         "--set precision=NAME.  [default: float32]",
+    ),
+    click.option(
+        "--weights",
+        metavar="PATH",
+        help="Start from weights of keras.applications (.h5) or a run's (its model.keras, or "
+        "STUDY:ID/REPEAT): short for --set weights=PATH.",
+    ),
+    click.option(
+        "--freeze",
+        metavar="LAYER",
+        help="Train what comes after this layer only: short for --set freeze=LAYER.",
     ),
     _OBJECTIVE,
     click.option("--study", "name", help="Name under ./runs, or a path.  [default: made up]"),
@@ -224,7 +230,7 @@ def _pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:
         if name in pairs:
             raise ValueError(f"{option} names {name!r} twice: {pairs[name]!r} and {value!r}.")
         pairs[name] = value
-    return pairs
+    return _weights.resolved(pairs)
 
 
 def family_and_dataset(family: str | None, dataset: str | None) -> tuple[str, str]:

@@ -3,10 +3,11 @@
 import contextlib
 import errno
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import click
 
-from kerascnn import host
+from kerascnn import host, weights
 from tuning import begin, executors, typed
 from tuning.commands import _workers
 from tuning.repair import repair
@@ -46,11 +47,22 @@ def mend(study: Study) -> None:
 
 
 def illustrate(study: Study) -> None:
-    """Writes the thumbnails of a study that has run, and says in a line if it cannot."""
+    """Says which layers of a study that has run started anew, and writes its thumbnails."""
     from tuning import thumbnails  # SciPy: a search starts its workers before.
 
+    starts = (record.host["start"] for record in study.log if "start" in record.host)
+    for line in dict.fromkeys(_started(start) for start in starts if start["anew"]):
+        click.echo(line, err=True)
     if told := thumbnails.refresh(study):
         click.echo(told, err=True)
+
+
+def _started(start: Mapping[str, Any]) -> str:
+    layers = f"{start['layers']} layers" if start["layers"] > 1 else "1 layer"
+    return (
+        f"From {weights.short(start['from'])} started {layers}; anew, as nothing there fits: "
+        f"{', '.join(start['anew'])}."
+    )
 
 
 @contextlib.contextmanager
