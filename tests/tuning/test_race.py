@@ -154,6 +154,18 @@ def test_a_race_of_failures_ends() -> None:
     assert len(Race(5, failing=range(100)).asks) == 5
 
 
+def test_a_race_that_adopts_its_own_asks_goes_on_as_it_did() -> None:
+    """Also in how many further seeds it gave: half as many as came to the end."""
+    held = Race(30, score=lambda *args: noisily(*args, sd=0.2))
+    for cut in range(1, len(held.asks)):
+        again = race.oracle(SPACE, seed=1, epochs=9, seeds=3)
+        for number in range(cut):
+            again.adopt(number, held.asks[number])
+            again.tell(number, held.scores[number])
+        begun = sum(ask.parent is None for ask in held.asks[:cut])
+        assert again.ask(cut, new=begun < 30) == held.asks[cut]
+
+
 def test_an_exhausted_space_ends_the_race_like_a_full_one() -> None:
     held = Race(100, space={"rate": Choice(0.1, 0.2, 0.3, 0.4)})
     assert sum(ask.parent is None for ask in held.asks) == 4

@@ -130,7 +130,6 @@ class RaceOracle:
         for way in reversed(ways) if ending else ways:
             if (runner := way(ending=ending)) is not None:
                 further = way == self._contender
-                self._further += further
                 rung = runner.rung if further else runner.rung + 1
                 return self._asked(trial, runner.point, rung, runner.seeds + further, runner.latest)
         return None
@@ -156,6 +155,7 @@ class RaceOracle:
             self._joined += 1
         else:
             runner = self._of[ask.parent]
+            self._further += rung == runner.rung  # Also of what is adopted.
             runner.latest, runner.pending = trial, True
             runner.rung, runner.seeds = rung, seeds
         self._of[trial] = runner
