@@ -47,6 +47,8 @@ LAYERS = [
         "tuning.measures",
         "tuning.rules",
         "tuning.standings",
+        "tuning.dominance",
+        "tuning.objectives",
         "tuning.tags",
         "tuning.sheets",
         "tuning.plotly_script",

@@ -6,10 +6,11 @@ a fixed number of trials, the first ones, however many more are known already.
 
 import dataclasses
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kerascnn import host, metrics, quiet, registry
+from kerascnn import host, quiet, registry
 from tuning.oracles import Ask, Oracle
 from tuning.search_spec import Contender, SearchSpec
 from tuning.trial import Trial
@@ -61,7 +62,7 @@ class Asking:
         self._continues: bool = registry.constant(_ROOM, spec.oracle, "CONTINUES", False)
         self._allots = spec.allots_seeds
         self._asked: list[Circumstances] = []  # By number of the trial
-        self._scores: dict[int, Sequence[float]] = {}  # Trial -> of its runs; none: it failed
+        self._scores: dict[int, Sequence[Any]] = {}  # Trial -> of its runs; none: it failed
         self._scored = 0  # How many trials, from the first, have their scores.
         self._told = 0  # How many trials the oracles were told of.
         self._in_vain: tuple[int, Circumstances] | None = None  # The last ask without an answer.
@@ -88,7 +89,7 @@ class Asking:
         if "_oracles" in vars(self) and self._is_given(number):
             self._replay(number, self._asked[number])
 
-    def tell(self, trial: Trial, scores: Sequence[float]) -> None:
+    def tell(self, trial: Trial, scores: Sequence[Any]) -> None:
         """Takes the scores of a trial whose planned runs have ended; none: it failed.
 
         More runs later change the leaderboard, and nothing that was asked.
@@ -96,6 +97,15 @@ class Asking:
         self._scores.setdefault(trial.number, scores)
         while self._scored in self._scores:
             self._scored += 1
+
+    def scores_of(self, trial: Trial) -> Sequence[Any]:
+        """Returns what an oracle is told of a trial; nothing: it failed."""
+        if not self._spec.further:
+            return trial.scores(self._spec.objective)
+        found = trial.points(self._spec.objectives)
+        if not self._allots and any(math.isnan(value) for point in found for value in point):
+            return []
+        return found
 
     def next(self) -> tuple[Ask, Circumstances] | None:
         """Returns what to try next, never a configuration that was tried; None: nothing now."""
@@ -137,7 +147,9 @@ class Asking:
     @functools.cached_property
     def _oracles(self) -> dict[str, Oracle]:
         """The oracle of each family by its name, told and asked all that the log says."""
+        several = tuple(each.maximize for each in self._spec.objectives)
         options: dict[str, Any] = {"seeds": self._spec.seeds} if self._allots else {}
+        options["maximize"] = several if self._spec.further else several[0]
         if self._spec.points:
             options["points"] = self._spec.points
         with quiet.silenced():  # It may bring Keras and its backend.
@@ -145,7 +157,6 @@ class Asking:
             made: dict[str, Oracle] = {
                 contender.name: entry.oracle(
                     contender.space,
-                    maximize=metrics.maximize(self._spec.objective),
                     seed=self._spec.seed,
                     epochs=contender.base.epochs,
                     **options,

@@ -6,7 +6,7 @@ from typing import Any
 from kerascnn import registry
 from kerascnn.checks import SCHEMES
 from kerascnn.spec import RunSpec, Value, default_of
-from tuning import begin, executors
+from tuning import begin, executors, objectives
 from tuning import space as spaces
 from tuning.rules import Rules
 from tuning.searchable import preset_of, space_of
@@ -24,7 +24,7 @@ def new_search(
     seeds: int = 3,
     epochs: int = 9,
     seed: int = 0,
-    objective: str = "val_accuracy",
+    objective: str | Sequence[str] = "val_accuracy",
     fixed: Mapping[str, Value] | None = None,
     vary: Mapping[str, spaces.Domain | str] | None = None,
     rules: Mapping[str, Any] | None = None,
@@ -47,7 +47,8 @@ def new_search(
         seeds: See `launch.search`.
         epochs: Planned passes over the training images.
         seed: Of the oracle, the runs' seeds and the division of the data.
-        objective: The metric that ranks: "val_accuracy", or "accuracy" for short.
+        objective: The metric that ranks: "val_accuracy", or "accuracy" for short. Or several
+            objectives, the one that ranks first: ("val_accuracy", "parameters:min").
         fixed: Settings that are not searched, by name.
         vary: Domains that replace or join the family's space: "8:64:8", "1e-4:1e-1:log", "a,b".
         max_params: Points whose network has more parameters are infeasible; 0: none is.
@@ -68,11 +69,15 @@ def new_search(
     if "epochs" in vary and registry.constant("tuning.oracles", oracle, "CONTINUES", False):
         raise ValueError(f"{oracle} chooses the epochs itself: give their number with --epochs.")
     found = [space_of(each, fixed, vary) for each in families]
+    ranks, further = objectives.parse(objective)
+    if further:
+        _check_several(oracle, points)
     spec: dict[str, Any] = {
         "space": found[0],
         "oracle": oracle,
         "points": _points(oracle, points),
-        "objective": objective,
+        "objective": ranks,
+        "further": further,
         "trials": trials,
         "seeds": seeds,
         "rules": Rules().replaced(rules or {}),
@@ -247,6 +252,18 @@ def _points(oracle: str, points: str | None) -> str:
     if points not in known:
         raise ValueError(registry.unknown(f"what draws the points of {oracle}", points, known))
     return "" if points == known[0] else points
+
+
+def _check_several(oracle: str, points: str | None) -> None:
+    """Refuses an oracle that goes by one objective alone."""
+    room = "tuning.oracles"
+    able = [each for each in registry.names(room) if registry.constant(room, each, "SEVERAL")]
+    for name in (oracle, *((points,) if points else ())):
+        registry.source_file(room, name)
+        if not registry.constant(room, name, "SEVERAL", False):
+            raise ValueError(
+                f"{name} goes by one objective. Those that take several: {', '.join(able)}."
+            )
 
 
 def _families(typed: str) -> list[str]:

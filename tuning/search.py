@@ -279,7 +279,7 @@ class Search:
             return
         for each in self._trials.take(trial, record):
             if self._asking is not None and each.complete:
-                self._asking.tell(each, each.scores(self._spec.objective))
+                self._asking.tell(each, self._asking.scores_of(each))
 
     def _find(self, record: RunRecord) -> Trial | None:
         """Returns the trial of a record; None if its ask was lost."""

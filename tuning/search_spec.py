@@ -8,7 +8,9 @@ from typing import Any
 from kerascnn import metrics, registry, weights
 from kerascnn.checks import DRAW, SCHEMES, subset_parts
 from kerascnn.spec import RunSpec, Value, value_of
+from tuning import objectives
 from tuning import space as spaces
+from tuning.objectives import Objective
 from tuning.rules import Rules
 from tuning.space import Space
 
@@ -64,6 +66,7 @@ class SearchSpec:
         oracle: An entry of `tuning/oracles`; "" if points are given (`train`).
         points: Which oracle draws the points of one that leaves them to another; "": its own rule.
         objective: The metric that ranks, such as "val_accuracy".
+        further: What counts beside it, such as "parameters:min".
         seed: Of the oracle, the runs' seeds and the division of the data.
         backend: "tensorflow" or "jax".
         trainer: An entry of `kerascnn/trainers`.
@@ -87,6 +90,7 @@ class SearchSpec:
     oracle: str = "random_search"
     points: str = ""
     objective: str = "val_accuracy"
+    further: tuple[str, ...] = ()
     seed: int = 0
     backend: str = "tensorflow"
     trainer: str = "compiled"
@@ -116,11 +120,26 @@ class SearchSpec:
             )
         if self.objective not in known:
             raise ValueError(registry.unknown("objectives", self.objective, known))
+        self._check_further(known)
         labels = [contender.name for contender in self.contenders]
         if twice := [name for name in labels if labels.count(name) > 1]:
             raise ValueError(f"Two families of a search cannot share the name {twice[0]!r}.")
         if self.subsets:
             _check_subsets(self.subsets)
+
+    def _check_further(self, known: Sequence[str]) -> None:
+        for each in map(objectives.read, self.further):
+            if each.name not in (*known, *objectives.COSTS):
+                raise ValueError(
+                    registry.unknown("objectives", each.name, [*known, *objectives.COSTS])
+                )
+            if each.name == "sd" and self.seeds < 2:
+                raise ValueError("The objective sd takes 2 seeds or more. Received: --seeds 1")
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """All that it is after, what ranks first."""
+        return tuple(map(objectives.read, (self.objective, *self.further)))
 
     @property
     def phase(self) -> str:
@@ -221,7 +240,8 @@ class SearchSpec:
         others = tuple(Contender.from_json(other) for other in fields["others"])
         rules = Rules(**fields["rules"])
         named = {"base": first.base, "space": first.space, "others": others, "rules": rules}
-        return cls(**{**fields, **named})
+        further = tuple(fields.get("further", ()))
+        return cls(**{**fields, **named, "further": further})
 
     def distinctions(self) -> dict[str, Any]:
         """Returns what of the identity is not at its default: later settings rename nothing."""
@@ -234,7 +254,8 @@ class SearchSpec:
         fields = {name: value for name, value in self.to_json().items() if name not in _REACH}
         base = fields.pop("base")
         fields["space"] = _told_space(self.space)
-        del fields["others"], fields["rules"]
+        fields["objective"] = ",".join((self.objective, *self.further))
+        del fields["others"], fields["rules"], fields["further"]
         fields |= self.rules.changed()
         if not self.subsets:
             del fields["subsets"]

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from kerascnn.record import RunRecord
 from kerascnn.spec import RunSpec, Value
+from tuning import objectives
+from tuning.objectives import Objective
 from tuning.oracles import Ask
 from tuning.standings import Tally
 
@@ -74,9 +76,19 @@ class Trial:
 
     def scores(self, metric: str) -> list[float]:
         """Returns those of the finished runs, by repeat; none if fewer than half finished."""
+        return [run.metrics[metric] for run in self._scored]
+
+    def points(self, among: Sequence[Objective]) -> list[tuple[float, ...]]:
+        """Returns the same of several objectives, the first a metric; nan: not known."""
+        runs = self._scored
+        columns = [objectives.values(each.name, runs, among[0].name) for each in among]
+        return list(zip(*columns, strict=True))
+
+    @property
+    def _scored(self) -> list[RunRecord]:
         ended = [self.runs[repeat] for repeat in sorted(self.runs)]
-        values = [run.metrics[metric] for run in ended if run.status == "finished"]
-        return values if has_score(len(values), len(ended)) else []
+        finished = [run for run in ended if run.status == "finished"]
+        return finished if has_score(len(finished), len(ended)) else []
 
 
 @dataclasses.dataclass(frozen=True)

@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Leading configurations whose model stays on disk; others are retrained to be exported.",
 )
-@_options.run_options
+@_options.search_options
 @_loggers.option
 @_options.rule_options
 @_limits.all_limits

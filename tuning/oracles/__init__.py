@@ -5,6 +5,10 @@ Contract of every public module here:
     def oracle(space, *, maximize, seed, epochs) -> Oracle
     LEARNS = False       optional, a literal: no ask depends on a score, so none waits for one
     CONTINUES = True     optional, a literal: some asks continue an earlier trial
+    SEVERAL = True       optional, a literal: it takes several objectives too. Then `maximize` is a
+                         tuple of bools, one an objective, and each score that is told is a tuple
+                         of floats in that order, one tuple a finished run; what belongs to the
+                         configuration, as its parameters do, is the same in each
     ALLOTS_SEEDS = True  optional, a literal: asks say how many seeds; one more keyword is `seeds`,
                          how many there are at most
     POINTS = (...)       optional, a literal: the oracles that may draw its points; one more keyword
@@ -14,11 +18,14 @@ Contract of every public module here:
 files, and is called from one thread only. Its next ask is a function of its seed and of the
 adoptions, asks and tells so far, and of nothing else, so that a log can be replayed; one that
 returned None leaves no trace.
+
+What is not known of several objectives, such as the sd of one run, is nan to an oracle that allots
+seeds; others are told of such a trial that it failed.
 """
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from kerascnn.spec import Value
 
@@ -64,5 +71,8 @@ class Oracle(Protocol):
         None: nothing before more scores are told; if none is missing, nothing ever.
         """
 
-    def tell(self, trial: int, scores: Sequence[float]) -> None:
-        """Takes the scores of a trial asked or adopted, one a finished run; none: it failed."""
+    def tell(self, trial: int, scores: Sequence[Any]) -> None:
+        """Takes the scores of a trial asked or adopted, one a finished run; none: it failed.
+
+        A score is a float; of several objectives, a tuple of floats.
+        """

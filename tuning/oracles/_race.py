@@ -10,7 +10,7 @@ from kerascnn.spec import Value
 from tuning.standings import Ranking, Sums
 
 # Pairs or repeats that a standard deviation is estimated from, at least.
-_ENOUGH = 3
+ENOUGH = 3
 
 
 @dataclasses.dataclass(eq=False)
@@ -27,6 +27,8 @@ class Runner:
         failed: Whether its last trial failed.
         readings: Rung -> what it showed there.
         scores: Of its runs of the planned length.
+        vectors: Rung -> the means of all objectives there, of a race for several.
+        told: Vectors of its runs of the planned length, likewise.
     """
 
     number: int
@@ -38,6 +40,8 @@ class Runner:
     failed: bool = False
     readings: dict[int, float] = dataclasses.field(default_factory=dict)
     scores: Sequence[float] = ()
+    vectors: dict[int, tuple[float, ...]] = dataclasses.field(default_factory=dict)
+    told: Sequence[tuple[float, ...]] = ()
 
     @property
     def mean(self) -> float:
@@ -60,6 +64,10 @@ class Rung:
         self._gains: Sums[int] = Sums(2)  # Of each who went on: what it gained, and its square
         self._leads: Ranking[int, float] = Ranking()  # What they showed at the next rung
 
+    def __len__(self) -> int:
+        """How many showed something."""
+        return len(self.shown)
+
     def place(self, runner: Runner, rung: int) -> None:
         """Takes where a runner stands now; this is the rung of that number."""
         name = runner.number
@@ -80,6 +88,20 @@ class Rung:
             self._gains.put(name, (gain, gain * gain))
             self._leads.put(name, (-there, name), there)
 
+    def goes_on(self, rung: int, count: int, doubt: float) -> Runner | None:
+        """Returns who goes on to the next rung: the best, if it is of the first `count`.
+
+        Args:
+            rung: The number of this one.
+            count: How many may go on, of all who showed something.
+            doubt: See `is_beaten`.
+        """
+        for runner in self.ready.items(1):  # Where the best does not go on, nobody does.
+            is_among_the_best = self.shown.place(runner.number) < count
+            if is_among_the_best and not self.is_beaten(runner.readings[rung], doubt):
+                return runner
+        return None
+
     def is_beaten(self, reading: float, doubt: float) -> bool:
         """Returns whether its noise cannot bring a reading of this rung to the next one's lead.
 
@@ -90,7 +112,7 @@ class Rung:
             doubt: Standard deviations by which it may be wrong.
         """
         count = len(self._gains)
-        if count < _ENOUGH:
+        if count < ENOUGH:
             return False
         gained, squares = self._gains.totals
         sd = math.sqrt((squares - gained * gained / count) / (count - 1))
@@ -125,6 +147,24 @@ class Field:
             squares = (count - 1) * statistics.variance(runner.scores)
             self._spread.put(name, (count - 1, squares))
 
+    def contenders(self, close: float) -> list[Runner]:
+        """Returns those of `front` that noise does not tell from the best.
+
+        Args:
+            close: Standard errors within which a difference shows nothing.
+        """
+        sd = self.noise
+        front = sorted(self.front(), key=lambda each: each.number)
+        best = max(front, key=lambda each: each.mean - (sd or 0.0) / (2 * len(each.scores)))
+
+        def is_close(runner: Runner) -> bool:
+            if sd is None or runner is best:
+                return True
+            error = sd * math.sqrt(1 / len(runner.scores) + 1 / len(best.scores))
+            return runner.mean + close * error > best.mean
+
+        return [each for each in front if is_close(each)]
+
     def front(self) -> Iterator[Runner]:
         """Yields the first two of each group: by mean alone, no other comes before them."""
         for group in self._groups.values():
@@ -134,4 +174,4 @@ class Field:
     def noise(self) -> float | None:
         """The standard deviation between the seeds of one configuration; None: unknown."""
         freedom, squares = self._spread.totals
-        return None if freedom < _ENOUGH else math.sqrt(squares / freedom)
+        return None if freedom < ENOUGH else math.sqrt(squares / freedom)

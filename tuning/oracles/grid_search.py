@@ -8,6 +8,7 @@ from tuning.oracles._keras_tuner import UnlearningOracle
 from tuning.space import Space
 
 LEARNS = False
+SEVERAL = True
 
 
 def oracle(space: Space, *, maximize: bool = True, seed: int = 0, epochs: int = 1) -> Oracle:

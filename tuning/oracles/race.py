@@ -8,6 +8,12 @@ to the end, the ones that the noise between seeds does not tell from the best ge
 one at a time, as in racing (Maron & Moore, "Hoeffding Races", NeurIPS 1993), up to the study's
 number.
 
+Of several objectives the best third of a rung is that of the lowest non-dominated rank, and within
+a rank those that lie furthest apart; noise cannot bring to the lead whom somebody at the next rung
+dominates even so; and those get further seeds whom nobody is shown to dominate. The sd between
+seeds is no number at rungs of one seed: it has no say there, and whoever comes to the end gets a
+second seed.
+
 Where points come from is left to another oracle. The figures behind the constants, and how soon it
 finds what others find: benchmarks/RESULTS.md.
 """
@@ -15,16 +21,19 @@ finds what others find: benchmarks/RESULTS.md.
 import math
 import statistics
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from kerascnn import registry
 from kerascnn.spec import Value
 from tuning.oracles import Ask, Oracle
 from tuning.oracles._race import Field, Rung, Runner
+from tuning.oracles._race_several import FrontField, FrontRung, together
 from tuning.space import Space
 
 LEARNS = True
 CONTINUES = True
 ALLOTS_SEEDS = True
+SEVERAL = True
 POINTS = ("random_search", "bayesian")
 
 # Parts of the planned epochs.
@@ -42,7 +51,7 @@ _FURTHER = 0.5
 def oracle(
     space: Space,
     *,
-    maximize: bool = True,
+    maximize: bool | tuple[bool, ...] = True,
     seed: int = 0,
     epochs: int = 1,
     seeds: int = 1,
@@ -54,7 +63,7 @@ def oracle(
         space, maximize, seed, epochs: See the room.
         seeds: Runs that a contender has at most.
         points: Which oracle draws the points, one of `POINTS`. One that learns is told the scores
-            of the first rung, which all have.
+            of the first rung, which all have; for several objectives it must take several.
 
     Raises:
         ValueError: If `points` is none of these.
@@ -72,23 +81,30 @@ class RaceOracle:
 
     Args:
         drawing: Draws the points.
-        maximize: Whether more is better.
+        maximize: Whether more is better; of several objectives, of each.
         epochs: The planned length, at least 1.
         seeds: Runs that a contender has at most.
     """
 
     asks_again = False
 
-    def __init__(self, drawing: Oracle, *, maximize: bool, epochs: int, seeds: int) -> None:
+    def __init__(
+        self, drawing: Oracle, *, maximize: bool | tuple[bool, ...], epochs: int, seeds: int
+    ) -> None:
         self._drawing = drawing
-        self._sign = 1.0 if maximize else -1.0
+        several = isinstance(maximize, tuple)
+        directions = maximize if isinstance(maximize, tuple) else (maximize,)
+        self._signs = [1.0 if each else -1.0 for each in directions]
         self._lengths = sorted({max(1, round(epochs * part)) for part in _RUNGS})
         self._top = len(self._lengths) - 1
         self._seeds = seeds
         self._of: dict[int, Runner] = {}  # Trial -> whose it is
         self._joined = 0
-        self._rungs = [Rung() for _ in range(self._top)]  # All but the last
-        self._field = Field()
+        # All but the last
+        self._rungs: list[Rung | FrontRung] = [
+            FrontRung() if several else Rung() for _ in range(self._top)
+        ]
+        self._field: Field | FrontField = FrontField() if several else Field()
         self._further = 0  # Seeds asked for beyond everybody's first
 
     def adopt(self, trial: int, ask: Ask) -> None:
@@ -96,7 +112,7 @@ class RaceOracle:
             self._drawing.adopt(trial, ask)
         self._enter(trial, ask)
 
-    def tell(self, trial: int, scores: Sequence[float]) -> None:
+    def tell(self, trial: int, scores: Sequence[Any]) -> None:
         runner = self._of[trial]
         runner.pending, runner.failed = False, not scores
         if scores:
@@ -105,8 +121,17 @@ class RaceOracle:
         if not scores or not runner.rung:
             self._drawing.tell(trial, scores)
 
-    def _read(self, runner: Runner, scores: Sequence[float]) -> None:
-        better = [self._sign * score for score in scores]
+    def _read(self, runner: Runner, scores: Sequence[Any]) -> None:
+        if isinstance(self._field, FrontField):
+            told = [
+                tuple(sign * value for sign, value in zip(self._signs, score, strict=True))
+                for score in scores
+            ]
+            runner.vectors[runner.rung] = together(told)
+            if runner.rung == self._top:
+                runner.told = told
+            scores = [score[0] for score in scores]
+        better = [self._signs[0] * score for score in scores]
         runner.readings[runner.rung] = statistics.fmean(better)
         if runner.rung == self._top:
             runner.scores = better
@@ -169,12 +194,10 @@ class RaceOracle:
     def _promoted(self, *, ending: bool) -> Runner | None:
         """Returns who goes on to the next rung, of the highest rung that has somebody."""
         for number, rung in reversed(list(enumerate(self._rungs))):
-            share = len(rung.shown) / _FACTOR
+            share = len(rung) / _FACTOR
             count = math.ceil(share) if ending and not rung.waiting else int(share)
-            for runner in rung.ready.items(1):  # Where the best does not go on, nobody does.
-                is_among_the_best = rung.shown.place(runner.number) < count
-                if is_among_the_best and not rung.is_beaten(runner.readings[number], _DOUBT):
-                    return runner
+            if (runner := rung.goes_on(number, count, _DOUBT)) is not None:
+                return runner
         return None
 
     def _contender(self, *, ending: bool) -> Runner | None:
@@ -182,18 +205,7 @@ class RaceOracle:
         ended = len(self._field)
         if not ended or (not ending and self._further >= _FURTHER * ended):
             return None
-        sd = self._field.noise
-        front = sorted(self._field.front(), key=lambda each: each.number)
-        best = max(front, key=lambda each: each.mean - (sd or 0.0) / (2 * len(each.scores)))
-        close = _CLOSE_AT_THE_END if ending else _CLOSE
-
-        def is_close(runner: Runner) -> bool:
-            if sd is None or runner is best:
-                return True
-            error = sd * math.sqrt(1 / len(runner.scores) + 1 / len(best.scores))
-            return runner.mean + close * error > best.mean
-
-        contenders = [each for each in front if is_close(each)]
+        contenders = self._field.contenders(_CLOSE_AT_THE_END if ending else _CLOSE)
         if len(contenders) == 1 and not ending:
             return None
         free = [each for each in contenders if not each.pending and each.seeds < self._seeds]
