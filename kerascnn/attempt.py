@@ -71,6 +71,7 @@ class Attempt:
         watch: What follows its network, if one of its loggers asks for that.
         images: How many an epoch has; 0: not known yet.
         started: What the record will say of the weights it starts from.
+        answers: What the record's `host` will say of how long its network takes to answer.
         scored_epoch: What the record will say of it.
     """
 
@@ -95,6 +96,7 @@ class Attempt:
         self.watch: Watch | None = None
         self.images = 0
         self.started: Mapping[str, Any] = {}
+        self.answers: dict[str, Any] = {}
         self.scored_epoch = 0
         self._shown = {name: value_of(spec, name) for name in varied}
         self._names = loggers
@@ -113,6 +115,16 @@ class Attempt:
         self._ends: list[float] = []  # When epochs of this attempt ended, looks inside left out
         self._aside = 0.0  # Seconds that these took
         memory.forget_peak()
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken so far, in all its attempts."""
+        return time.perf_counter() - self._start
+
+    def leave_out(self, seconds: float) -> None:
+        """Takes seconds that went to something else from what the run took."""
+        self._start += seconds
+        self._aside += seconds
 
     @property
     def is_watched(self) -> bool:
@@ -205,7 +217,7 @@ class Attempt:
             epoch=self._epoch,
             restored=0 if self.scored_epoch == self._epoch else self.scored_epoch,
             history=self._history,
-            seconds=time.perf_counter() - self._start,
+            seconds=self.seconds,
             parameters=self.costs.parameters,
             multiply_accumulates=self.costs.multiply_accumulates,
             host=about,
@@ -218,9 +230,11 @@ class Attempt:
         (self.dir / ALIVE).unlink(missing_ok=True)
         drop_checkpoint(self._folder, record)
 
-    def _measured(self) -> dict[str, float]:
+    def _measured(self) -> dict[str, Any]:
         """Returns what the run took besides time; see `RunRecord`."""
-        found: dict[str, float] = {"peak_memory": peak} if (peak := memory.peak()) else {}
+        found = dict(self.answers)
+        if peak := memory.peak():
+            found["peak_memory"] = peak
         if self.images and len(self._ends) > 1:
             seconds = self._ends[-1] - self._ends[0]
             found["images_per_second"] = self.images * (len(self._ends) - 1) / seconds

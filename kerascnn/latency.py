@@ -1,7 +1,7 @@
 """How long a network takes to answer, on this machine as it is now."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,29 +11,50 @@ from kerascnn import host
 
 # Images at once: an answer that is waited for, and answers in bulk.
 BATCHES = (1, 64)
-# Calls that are not counted: the first ones compile, allocate and fill caches.
-_WARM_UP = 3
 # Calls of each batch: as many as fit into the seconds, within these bounds.
 _LEAST, _MOST = 5, 50
-_SECONDS = 2.0
 
 
 def measure(
-    predict: Callable[[npt.NDArray[np.uint8]], object], shape: tuple[int, int, int]
+    predict: Callable[[npt.NDArray[np.uint8]], object],
+    shape: tuple[int, int, int],
+    *,
+    seconds: float = 2.0,
+    warm_up: int = 3,
 ) -> dict[str, Any]:
     """Returns how long calls of a network take, and on how many threads.
 
     Args:
         predict: Takes uint8 images (n, height, width, channels).
         shape: (height, width, channels) of one image.
+        seconds: For calls of each batch, which are 5 at least and 50 at most.
+        warm_up: Calls that are not counted: the first ones compile, allocate and fill caches.
 
     Returns:
         "threads", and "batches": for 1 and 64 images "batch", "calls", and seconds of a call:
         "median", "low" and "high", between which 90 % of the calls lie. What else the machine
         does is in them.
     """
-    found = [_timed(predict, np.zeros((batch, *shape), np.uint8)) for batch in BATCHES]
+    found = [
+        _timed(predict, np.zeros((batch, *shape), np.uint8), seconds, warm_up) for batch in BATCHES
+    ]
     return {"threads": host.threads(), "batches": found}
+
+
+def of(host: Mapping[str, Any], batch: int) -> dict[str, float] | None:
+    """Returns how long a run's network took to answer so many images at once, as the run ended.
+
+    Runs trained in one call share a network, and what was measured of it once.
+
+    Args:
+        host: Of its record.
+        batch: One of `BATCHES`.
+
+    Returns:
+        One of `measure`'s batches; None: not measured.
+    """
+    found = host.get("latency", {}).get("batches", ())
+    return next((each for each in found if each["batch"] == batch), None)
 
 
 def text(found: dict[str, Any]) -> str:
@@ -52,12 +73,15 @@ def _short(seconds: float) -> str:
 
 
 def _timed(
-    predict: Callable[[npt.NDArray[np.uint8]], object], images: npt.NDArray[np.uint8]
+    predict: Callable[[npt.NDArray[np.uint8]], object],
+    images: npt.NDArray[np.uint8],
+    seconds: float,
+    warm_up: int,
 ) -> dict[str, Any]:
-    for _ in range(_WARM_UP):
+    for _ in range(warm_up):
         predict(images)
     taken: list[float] = []
-    end = time.perf_counter() + _SECONDS
+    end = time.perf_counter() + seconds
     while len(taken) < _LEAST or (len(taken) < _MOST and time.perf_counter() < end):
         start = time.perf_counter()
         predict(images)

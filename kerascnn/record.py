@@ -41,7 +41,8 @@ class RunRecord:
         trial: Which ask of the oracle this run belongs to; None outside a study.
         point: What the oracle asked for; empty outside a search.
         host: Where and with what it ran: trainer, backend, threads, machine, versions, end; and
-            what depends on that, as `seconds` does: `peak_memory`, `images_per_second`.
+            what depends on that, as `seconds` does: `peak_memory`, `images_per_second`, and
+            `latency`; see `latency.of`.
     """
 
     spec: RunSpec

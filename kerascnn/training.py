@@ -6,6 +6,7 @@ import functools
 import io
 import os
 import random
+import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,10 @@ SCORED_PARTS = {
     "confirm": ("confirmation",),
     "final": ("test",),
 }
+# What a call spends at most on how long its network takes to answer: seconds a batch, and the same
+# as a share of its first run's time.
+_LATENCY = 0.2
+_LATENCY_SHARE = 0.01
 
 
 def run(
@@ -142,6 +147,7 @@ def _train(runs: Sequence[Attempt], trainer: str, ceilings: costs.Ceilings) -> N
 
     def on_end(i: int, model: Any, predict: Any, epoch: int) -> None:
         runs[i].scored_epoch = epoch
+        _time(runs, runs[i], data, model)
         _finish(runs[i], data, model, predict)
 
     def start(i: int) -> Checkpoint | None:
@@ -215,6 +221,30 @@ def _family(spec: RunSpec) -> ModuleType:
     if spec.code and found != spec.code:
         raise RuntimeError(f"{spec.family} changed: its hash is {found}, the run's {spec.code}.")
     return registry.load("kerascnn.models", spec.family)
+
+
+def _time(runs: Sequence[Attempt], run: Attempt, data: "Dataset", model: Any) -> None:
+    """Measures how long the network that `runs` share takes to answer, as the first of them ends.
+
+    It is in nobody's time.
+    """
+    if run.answers:
+        return
+    most = min(_LATENCY, _LATENCY_SHARE * run.seconds)
+    start = time.perf_counter()
+    try:
+        from kerascnn import answers, latency  # Keras is there by now.
+
+        answer = answers.of(model)
+        found: dict[str, Any] = {
+            "latency": latency.measure(answer, data.input_shape, seconds=most, warm_up=1)
+        }
+    except Exception as error:  # The run is trained: no reason to lose it.
+        found = {"latency_error": f"{type(error).__name__}: {error}"}
+    taken = time.perf_counter() - start
+    for each in runs:
+        each.answers = found
+        each.leave_out(taken)
 
 
 def _finish(run: Attempt, data: "Dataset", model: Any, predict: Any) -> None:

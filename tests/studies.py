@@ -6,6 +6,17 @@ from typing import Any
 from tuning import comparison
 from tuning.study import Study
 
+# Fields of a leaderboard's row that are the machine's: no two studies share them.
+OF_MACHINE = (
+    "seconds",
+    "images_per_second",
+    "peak_memory",
+    "latency",
+    "latency_interval",
+    "latency_64",
+    "latency_64_interval",
+)
+
 
 def essence(study: Study) -> tuple[list[Any], list[str], list[str]]:
     """The log, times, host and order of `run` lines aside."""
@@ -23,5 +34,6 @@ def board(study: Study) -> dict[str, Any]:
     found = comparison.compare(study).to_json()
     found["study"] = ""
     for row in found["configurations"]:
-        del row["seconds"], row["images_per_second"], row["peak_memory"]
+        for name in OF_MACHINE:
+            del row[name]
     return found

@@ -40,7 +40,7 @@ LAYERS = [
         "kerascnn.explainers",
     },
     {"kerascnn.trainers", "kerascnn.anatomy", "kerascnn.signals"},
-    {"kerascnn.attempt"},
+    {"kerascnn.attempt", "kerascnn.answers"},
     {"kerascnn.training"},
     {
         "tuning.space",

@@ -27,6 +27,8 @@ def of_row(metric: str, *, wide: bool, descriptive: bool) -> "dict[str, Callable
         "macs/image": lambda row: count(row.multiply_accumulates),
         "images/s": lambda row: count(row.images_per_second),
         "peak memory": lambda row: "" if row.peak_memory is None else gigabytes(row.peak_memory),
+        "ms, 1 image": lambda row: milliseconds(row.latency, row.latency_interval),
+        "ms, 64 images": lambda row: milliseconds(row.latency_64, row.latency_64_interval),
     }
     return {
         "id": lambda row: row.config_id[:6],
@@ -85,6 +87,14 @@ def count(value: float | None) -> str:
 def gigabytes(size: int) -> str:
     """Returns "0.69 GB"."""
     return f"{size / 1e9:.2f} GB"
+
+
+def milliseconds(median: float | None, spread: "Interval | None") -> str:
+    """Returns "0.53 (0.5 to 1.2)" of seconds, or nothing for None."""
+    if median is None:
+        return ""
+    ends = "" if spread is None else f" ({' to '.join(f'{1e3 * end:.3g}' for end in spread)})"
+    return f"{1e3 * median:.3g}{ends}"
 
 
 def interval(found: "Interval | None", *, sign: str = "", digits: int = 3) -> str:

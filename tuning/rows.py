@@ -3,10 +3,12 @@
 import dataclasses
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from kerascnn import metrics
+from kerascnn import latency, metrics
+from kerascnn.record import RunRecord
 from kerascnn.spec import Value
 from tuning import differences, measures, scores
 from tuning.differences import Marginals
@@ -42,6 +44,10 @@ class Row:
         images_per_second: Training images a second, the mean over the runs; None: unknown.
         peak_memory: Bytes the worker process of a run had in memory at most, the framework's
             included: the largest of the runs; None: unknown.
+        latency: Seconds in which a network answers one image: the median over the runs of what was
+            measured as each ended; None: unknown.
+        latency_interval: Between which 90 % of the calls lay, medians over the runs again.
+        latency_64, latency_64_interval: The same of 64 images at once.
         in_best_set: Whether it cannot be told from the best; None below five seeds.
     """
 
@@ -64,6 +70,10 @@ class Row:
     seconds: float | None
     images_per_second: float | None = None
     peak_memory: int | None = None
+    latency: float | None = None
+    latency_interval: Interval | None = None
+    latency_64: float | None = None
+    latency_64_interval: Interval | None = None
     in_best_set: bool | None
 
     @property
@@ -117,6 +127,7 @@ def from_records(
         seconds=float(np.mean([record.seconds for record in records])) or None,
         images_per_second=_mean([record.images_per_second for record in records]),
         peak_memory=max((record.peak_memory or 0 for record in records), default=0) or None,
+        **_latency(records),
         in_best_set=None,
     )
 
@@ -124,6 +135,19 @@ def from_records(
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
+
+
+def _latency(records: Sequence[RunRecord]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for batch in latency.BATCHES:
+        known = [each for r in records if (each := latency.of(r.host, batch)) is not None]
+        name = "latency" if batch == 1 else f"latency_{batch}"
+        if known:
+            low, median, high = (
+                float(np.median([each[end] for each in known])) for end in ("low", "median", "high")
+            )
+            found |= {name: median, f"{name}_interval": (low, high)}
+    return found
 
 
 def with_scores(

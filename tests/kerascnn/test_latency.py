@@ -50,3 +50,22 @@ def test_slow_networks_are_called_less_often(clock: list[float]) -> None:
     few = [each["calls"] for each in latency.measure(predict, (1, 1, 1))["batches"]]
     assert few[0] < 50
     assert few[1] == 5
+
+
+def test_seconds_and_warm_up_can_be_less(clock: list[float]) -> None:
+    calls: list[int] = []
+
+    def predict(images: np.ndarray) -> None:
+        calls.append(len(images))
+        clock[0] += 1 / 64
+
+    found = latency.measure(predict, (1, 1, 1), seconds=10 / 64, warm_up=1)
+    assert [each["calls"] for each in found["batches"]] == [10, 10]
+    assert calls == [1] * 11 + [64] * 11
+
+
+def test_what_a_record_says(clock: list[float]) -> None:
+    found = latency.measure(lambda images: None, (1, 1, 1))
+    assert latency.of({"latency": found}, 64) == found["batches"][1]
+    assert latency.of({"latency": found}, 7) is None
+    assert latency.of({}, 1) is None

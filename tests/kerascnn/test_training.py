@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerascnn import attempt, datasets, metrics, registry, training
+from kerascnn import attempt, datasets, latency, metrics, registry, training
 from kerascnn.spec import RunSpec
 
 SPEC = RunSpec(
@@ -191,6 +191,70 @@ def test_a_run_that_recovers_from_nan_did_not_fail(tmp_path: Path) -> None:
     assert record.history["loss/train"] == [None, None, 1.0]
     assert np.isfinite(list(record.metrics.values())).all()
     assert attempt.outbox(tmp_path, record.spec) == record
+
+
+def test_how_long_answers_take_is_measured_once_a_call(tmp_path: Path) -> None:
+    """It moves no number, and is in the records of all runs of the call."""
+    specs = [SPEC.repeated(0, "search", repeat) for repeat in range(2)]
+    records = run(tmp_path / "measured", *specs)
+    found = records[0].host["latency"]
+    assert [each["batch"] for each in found["batches"]] == [1, 64]
+    for each in found["batches"]:
+        assert 0 < each["low"] <= each["median"] <= each["high"]
+        assert each["calls"] >= 5
+    assert records[1].host["latency"] == found
+    assert attempt.outbox(tmp_path / "measured", specs[1]) == records[1]
+
+
+def test_what_cannot_be_measured_costs_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = run(tmp_path / "measured", SPEC)
+
+    def broken(*given: Any, **options: Any) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(latency, "measure", broken)
+    (record,) = run(tmp_path / "broken", SPEC)
+    assert record.host["latency_error"] == "MemoryError: no room"
+    assert "latency" not in record.host
+    assert (record.metrics, record.history) == (expected[0].metrics, expected[0].history)
+
+
+def test_the_time_it_takes_is_no_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that only the measurement moves: no run took any time, nor is any over a limit."""
+    now = [0.0]
+    monkeypatch.setattr(attempt.time, "perf_counter", lambda: now[0])
+
+    def slow(*given: Any, **options: Any) -> dict[str, Any]:
+        now[0] += 100.0
+        return {"batches": []}
+
+    monkeypatch.setattr(latency, "measure", slow)
+    specs = [SPEC.repeated(0, "search", repeat) for repeat in range(2)]
+    records = run(tmp_path, *specs, trainer=str(_together(tmp_path)), run_limit=50)
+    assert [record.status for record in records] == ["finished", "finished"]
+    assert [record.seconds for record in records] == [0.0, 0.0]
+    assert now[0] == 100.0
+
+
+def _together(folder: Path) -> Path:
+    """A trainer whose runs have all begun before the first ends."""
+    path = folder / "together.py"
+    path.write_text(TOGETHER)
+    return path
+
+
+TOGETHER = """
+def train(build, data, specs, *, on_epoch, on_end, start, on_pause):
+    models = [build(spec.seed) for spec in specs]
+    for i in range(len(specs)):
+        start(i)
+    for i, model in enumerate(models):
+        on_pause(i, None)
+        on_epoch(i, 1, {"loss/validation": 1.0})
+        on_end(i, model, lambda indices: model.predict(data.pixels(indices), verbose=0), 1)
+"""
 
 
 # The process stops there: what is open closes with it.

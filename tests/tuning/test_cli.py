@@ -211,6 +211,10 @@ def test_search_prints_one_json_value(main: Main) -> None:
         "seconds",
         "images_per_second",
         "peak_memory",
+        "latency",
+        "latency_interval",
+        "latency_64",
+        "latency_64_interval",
         "in_best_set",
     }
     assert json.loads(main("compare", "--json")[1]) == found

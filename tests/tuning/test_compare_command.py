@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,21 +75,38 @@ def test_wide_adds_the_sds_interval_and_floor(compare: Compare) -> None:
 
 def test_wide_adds_costs(compare: Compare) -> None:
     """Means and the largest peak over the runs; nothing where nobody measured."""
-    known = {"images_per_second": 1000.0, "peak_memory": 700_000_000}
+    known = {"images_per_second": 1000.0, "peak_memory": 700_000_000, "latency": answers(0.001)}
     runs = [record(8, i, 0.9) for i in range(3)]
-    hosts = [known, {"images_per_second": 1500.0, "peak_memory": 910_000_000}, {}]
+    more = {"images_per_second": 1500.0, "peak_memory": 910_000_000, "latency": answers(0.003)}
+    hosts = [known, more, {"latency_error": "ValueError: No."}]
     made = [dataclasses.replace(r, host=h) for r, h in zip(runs, hosts, strict=True)]
     begin(Path("runs/s"), [*made, record(16, 0, 0.8)])
     _, header, first, second, *_ = compare("--wide")[1].splitlines()
     assert re.search(r" s/run +macs/image +images/s +peak memory ", header)
-    assert re.search(r" 1,250 +0\.91 GB .*filters=8$", first)
+    assert re.search(r" 1,250 +0\.91 GB +2 \(1 to 4\) +20 \(10 to 40\) .*filters=8$", first)
     assert "GB" not in second
+    assert "(" not in second
     assert "images/s" not in compare()[1]
     rows = json.loads(compare("--json")[1])["configurations"]
     assert [(row["images_per_second"], row["peak_memory"]) for row in rows] == [
         (1250.0, 910_000_000),
         (None, None),
     ]
+    assert [(row["latency"], row["latency_64_interval"]) for row in rows] == [
+        (0.002, [0.01, 0.04]),
+        (None, None),
+    ]
+
+
+def answers(median: float) -> dict[str, Any]:
+    """What a record says of a network that answers one image in so many seconds."""
+    batches = [(1, median), (64, 10 * median)]
+    return {
+        "threads": 1,
+        "batches": [
+            {"batch": n, "calls": 9, "median": m, "low": m / 2, "high": 2 * m} for n, m in batches
+        ],
+    }
 
 
 def test_one_pair_in_full(compare: Compare) -> None:

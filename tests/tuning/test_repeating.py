@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests import fake
+from tests.studies import OF_MACHINE
 from tests.tuning.test_cli import Main, main  # noqa: F401  A fixture.
 from tests.tuning.test_search import essence, in_one
 from tuning import enqueued, plan, repeating, study
@@ -216,5 +217,5 @@ def test_other_versions_are_said_and_the_table_is_the_same(main: Main) -> None: 
     for each in (ours, theirs):
         each["study"] = ""
         for row in each["configurations"]:
-            row |= {"seconds": 0, "images_per_second": 0, "peak_memory": 0}
+            row |= dict.fromkeys(OF_MACHINE)
     assert ours == theirs

@@ -1,8 +1,9 @@
-"""The metric against what it costs: parameters, multiply-accumulates, seconds."""
+"""The metric against what it costs: parameters, multiply-accumulates, seconds, latency."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tuning import cells
 from tuning.comparison import Board
 from tuning.figures import Figure, NothingToShow, _marks
 from tuning.findings import Findings
@@ -16,6 +17,7 @@ _COSTS: dict[str, Callable[[Row], float | None]] = {
     "parameters": lambda row: row.parameters,
     "multiply-accumulates per image": lambda row: row.multiply_accumulates,
     "seconds per run": lambda row: row.seconds,
+    "seconds to answer one image": lambda row: row.latency,
 }
 _GAP = 0.06
 
@@ -48,7 +50,7 @@ def figure(found: Findings, selected: Sequence[str]) -> Figure:
         ),
         note="The stepped line joins the Pareto front: nothing as cheap is better in the mean. "
         f"Bars: 95 % for {data_are}, of the front and of those selected. Where they overlap, "
-        "the cheaper one may be as good. Seconds are of this machine.",
+        "the cheaper one may be as good. Seconds are of the machine that trained.",
     )
 
 
@@ -138,6 +140,8 @@ def _told(found: Findings, row: Row) -> str:
         if row.multiply_accumulates is None
         else f"{row.multiply_accumulates:,}",
         "seconds a run": None if row.seconds is None else f"{row.seconds:.1f}",
+        "ms for 1 image": cells.milliseconds(row.latency, row.latency_interval),
+        "ms for 64 images": cells.milliseconds(row.latency_64, row.latency_64_interval),
     }
     return "<br>".join(
         (

@@ -23,8 +23,14 @@ function columns(board) {
     ...(known('parameters') ? [['parameters', 'parameters', (row) => whole(row.parameters)]] : []),
     ...(known('multiply_accumulates') ? [['multiply_accumulates', 'multiply-acc.', (row) => whole(row.multiply_accumulates)]] : []),
     ['seconds', 's/run', (row) => fixed(row.seconds, 1)],
+    ...(known('latency') ? [['latency', 'ms, 1 image', (row) => milliseconds(row.latency)],
+      ['latency_64', 'ms, 64 images', (row) => milliseconds(row.latency_64)]] : []),
     ...(early ? [['epochs', 'epochs', (row) => row.epochs + (row.stopped_early ? ' (stopped)' : '')]] : []),
   ];
+}
+
+function milliseconds(seconds) {
+  return seconds == null ? '' : String(Number((1e3 * seconds).toPrecision(3)));
 }
 
 function sortKey(row, field) {
