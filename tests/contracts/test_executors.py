@@ -99,7 +99,10 @@ def test_an_executor_is_made_with_its_environment(
         assert executor.submit(fake.environment_of, "OMP_NUM_THREADS").result() == "jax"
 
 
-def test_serial_has_one_worker() -> None:
+def test_serial_has_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "cores", lambda: 8)
+    monkeypatch.setattr(executors, "settings", lambda backend, threads: {})
+    assert executors.make("serial", None, 1, 9, backend="jax")[1] == 1
     with pytest.raises(ValueError, match=r"The serial executor has 1 worker\. Received: 2"):
         serial.executor(2, environment={})
 

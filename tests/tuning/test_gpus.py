@@ -141,12 +141,16 @@ def test_several_on_a_gpu_get_a_share_of_its_memory(
 
 @pytest.mark.parametrize("backend", ["jax", "tensorflow"])
 def test_sharing_what_is_not_there_is_refused(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, backend: str
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str
 ) -> None:
     machine("")
     two = Machines(per_gpu=2)
     with pytest.raises(ValueError, match=r"there are none: nvidia-smi lists none\. Received: 2"):
         executors.check("processes", two)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", str(tmp_path))
+        with pytest.raises(ValueError, match=r"none: nvidia-smi is missing\. Received: 2"):
+            executors.check("processes", two)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     with pytest.raises(ValueError, match=r"none: CUDA_VISIBLE_DEVICES is '-1'\. Received: 2"):
         executors.make("processes", 1, 1, 1, backend=backend, machines=two)
@@ -347,7 +351,7 @@ def test_the_numbers_do_not_depend_on_pins(
             "synthetic",
             seeds=2,
             epochs=1,
-            workers=2 if name == "pinned" else 1,
+            workers=1,
             threads=1,
             machines=machines,
             name=name,

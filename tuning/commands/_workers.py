@@ -38,8 +38,8 @@ _WORKER_OPTIONS = (
     click.option(
         "--workers",
         type=click.IntRange(1),
-        help="Runs trained at once.  [default: one per GPU, --per-gpu if given; on a CPU as many "
-        "as cores allow; never more than memory does]",
+        help="Runs trained at once.  [default: --per-gpu on each GPU, without GPUs as many as "
+        "cores allow; memory may allow fewer]",
     ),
     *_MACHINE_OPTIONS,
     click.option(

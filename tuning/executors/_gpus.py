@@ -71,9 +71,10 @@ def check(per_gpu: int) -> list[Gpu]:
     """
     found = listed()
     if per_gpu > 1 and not found:
-        why = "nvidia-smi lists none"
         if "CUDA_VISIBLE_DEVICES" in os.environ:
             why = f"CUDA_VISIBLE_DEVICES is {os.environ['CUDA_VISIBLE_DEVICES']!r}"
+        else:
+            why = "nvidia-smi lists none" if shutil.which("nvidia-smi") else "nvidia-smi is missing"
         raise ValueError(f"--per-gpu shares GPUs, and there are none: {why}. Received: {per_gpu}")
     return found
 
