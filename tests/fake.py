@@ -227,3 +227,22 @@ def hold_gpu(folder: str) -> tuple[str, int]:
     count = len(list(mine.parent.iterdir()))
     mine.unlink()
     return gpu, count
+
+
+def begin_and_wait(folder: str, number: int) -> int:
+    """Says that it began, and returns its number once the folder holds `go`."""
+    import os
+
+    (Path(folder) / f"begun-{number}-{os.getpid()}").touch()
+    wait_for(f"{folder}/go")
+    return number
+
+
+def end_the_parent(folder: str) -> None:
+    """Ends what handed this call to its process, as a machine that is lost does."""
+    import os
+    import signal
+
+    (Path(folder) / f"begun-{os.getpid()}").touch()
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(60)

@@ -24,6 +24,7 @@ def a_ray() -> Iterator[None]:
     """A Ray on this machine that all tests of a process share: it takes long to start."""
     if importlib.util.find_spec("ray") is None:
         pytest.skip("Ray is not installed.")
+    os.environ["RAY_AUTH_MODE"] = "disabled"  # Ray has one in a process: tests/tuning/test_ray.py.
     _ray_cluster.connect("", cpus=2)
     yield
     _ray_cluster.disconnect()

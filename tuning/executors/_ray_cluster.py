@@ -11,6 +11,7 @@ import logging
 import os
 import socket
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -68,16 +69,20 @@ def needs(nodes: Iterable[Node], threads: int, per_gpu: int) -> Needs:
     return Needs(cpus=threads, gpus=round(1 / per_gpu, 4) if has_gpus else 0)
 
 
-@functools.cache
 def nodes_at(address: str) -> tuple[Node, ...]:
     """Returns the nodes of the cluster at HOST:PORT, as they were when it was asked first.
 
     Raises:
         ValueError: If that is no address, or no cluster answers there within seconds.
     """
+    return _seen(address)[0]
+
+
+@functools.cache
+def _seen(address: str) -> tuple[tuple[Node, ...], Mapping[str, str]]:
+    """Returns the nodes of a cluster, and the environment in which it is connected to."""
     _knock(address)
-    environment = {**_environment(address), "RAY_BACKEND_LOG_LEVEL": "fatal"}
-    with processes.executor(1, environment=environment) as looking:
+    with processes.executor(1, environment=_environment(address)) as looking:
         try:
             return looking.submit(_look, address).result(timeout=_LOOK)
         except Exception as error:
@@ -99,7 +104,7 @@ def connect(address: str, cpus: int) -> bool:
     Raises:
         ValueError: If it would not listen to this machine alone.
     """
-    environment = _environment(address)
+    environment = _seen(address)[1] if address else _environment(address)
     late = "ray" in sys.modules and os.environ.get(_HERE_ALONE) != environment.get(_HERE_ALONE)
     os.environ.update(environment)
     import ray
@@ -180,10 +185,38 @@ def _join(address: str) -> None:
     ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
 
 
-def _look(address: str) -> tuple[Node, ...]:
-    """Returns the nodes at an address, in a process that does nothing else."""
-    _join(address)
-    return nodes()
+def _look(address: str) -> tuple[tuple[Node, ...], Mapping[str, str]]:
+    """Does what `_seen` says, in a process that does nothing else."""
+    environment = _environment(address)
+    if "RAY_AUTH_MODE" not in os.environ and _asks_for_a_token(address):
+        environment["RAY_AUTH_MODE"] = "token"
+    os.environ.update(environment)
+    with tempfile.TemporaryFile() as said:  # Ray's core says the same once a second.
+        os.dup2(said.fileno(), 2)
+        try:
+            _join(address)
+        except Exception as error:
+            said.seek(0)
+            last = said.read().decode(errors="replace").strip().rpartition("\n")[2]
+            why = last.rpartition("] ")[2].partition(": ")[2]
+            raise ConnectionError(f"{error}{why and f' ({why})'}.") from None
+        return nodes(), environment
+
+
+def _asks_for_a_token(address: str) -> bool:
+    """Returns whether the cluster takes nobody without a token.
+
+    Ray's client must know: one with a token is taken by a cluster that has none, and then refuses
+    what the cluster tells it.
+    """
+    import grpc
+
+    with grpc.insecure_channel(address) as channel:
+        try:
+            channel.unary_unary("/ray.rpc.NodeInfoGcsService/CheckAlive")(b"", timeout=_KNOCK)
+        except grpc.RpcError as error:
+            return bool(error.code() is grpc.StatusCode.UNAUTHENTICATED)
+    return False
 
 
 def _environment(address: str) -> dict[str, str]:

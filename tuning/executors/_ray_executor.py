@@ -4,6 +4,7 @@ import contextlib
 import os
 import pickle
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
@@ -126,8 +127,9 @@ class RayExecutor(Executor):
         for slot in self._slots if not wait else ():
             slot.stop()
         self._calls.close(cancel=cancel_futures)
+        deadline = time.monotonic() + _PATIENCE
         for slot in self._slots:
-            slot.thread.join(None if wait else _PATIENCE)
+            slot.thread.join(None if wait else max(0, deadline - time.monotonic()))
         self._calls.close(cancel=True)  # There is nobody left who could take one.
         self._disconnect()
 

@@ -154,15 +154,17 @@ class Slot:
 
     def _is_ready(self) -> bool:
         """Returns whether there is an actor, waiting for its room; False: none is wanted."""
+        last = ""
         for _ in range(_STARTS):
             if self._actor is not None:
                 break
             try:
                 self._start()
-            except RayError:
+            except RayError as error:
+                last = f"{type(error).__name__}: {_first_line(error)}"
                 self._drop()
         if self._actor is None and not (self._stopped or self._calls.over):
-            raise OSError(f"The Ray cluster lost {_STARTS} workers in a row before they began.")
+            raise OSError(f"Ray lost {_STARTS} workers in a row before they began. {last}")
         return self._actor is not None and not self._stopped
 
     def _start(self) -> None:
