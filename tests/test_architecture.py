@@ -109,11 +109,12 @@ LAYERS = [
         "tuning.log_curves",
         "tuning.log_wording",
     },
+    {"tuning.learning_curve", "tuning.robust_kept", "tuning.frames"},
     {
         "tuning.findings",
         "tuning.confirmation_wording",
         "tuning.decomposition_wording",
-        "tuning.learning_curve",
+        "tuning.curve_wording",
     },
     {
         "tuning.event_logs",

@@ -16,6 +16,8 @@ from tuning.scaling import PowerLaw
 # A law is believed from so many sizes on, over such a factor.
 SIZES = 5
 FACTOR = 30
+# Sizes at which the law is told.
+_PLACES = 33
 # How often errors are drawn anew.
 _DRAWS = 2000
 _ENDS = (2.5, 97.5)
@@ -64,6 +66,21 @@ class Doubled:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Place:
+    """What the law says at one size.
+
+    Attributes:
+        size: Training images.
+        error: The law's.
+        interval: Its 95 % interval.
+    """
+
+    size: float
+    error: float
+    interval: Interval
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Extrapolation:
     """The law of a learning curve, and what it is good for.
 
@@ -73,6 +90,8 @@ class Extrapolation:
             without standard errors; of the exponent also where the error does not fall.
         held_out: None if fewer than three smaller sizes are left.
         doubled: None if it cannot be said.
+        places: The law from the smallest size to the largest and, where that can be said, to twice
+            the largest; none without standard errors.
         reason: Why it cannot; "" if it can.
     """
 
@@ -82,6 +101,7 @@ class Extrapolation:
     exponent_interval: Interval | None = None
     held_out: HeldOut | None = None
     doubled: Doubled | None = None
+    places: tuple[Place, ...] = ()
     reason: str = ""
 
     @property
@@ -133,6 +153,7 @@ def extrapolate(
         exponent_interval=_interval(exponents) if law.exponent is not None else None,
         held_out=held_out,
         doubled=None if reason else doubled,
+        places=_places(n[0], n[-1] * (1 if reason else 2), law, floors, scales, exponents),
         reason=reason,
     )
 
@@ -170,6 +191,19 @@ def _doubled(
         then_interval=_interval(then),
         gain=law(largest) - law(2 * largest),
         gain_interval=_interval(now - then),
+    )
+
+
+def _places(
+    first: float, last: float, law: PowerLaw, floors: Array, scales: Array, exponents: Array
+) -> tuple[Place, ...]:
+    return tuple(
+        Place(
+            size=size,
+            error=law(size),
+            interval=_interval(floors + scales * size**-exponents),
+        )
+        for size in map(float, np.geomspace(first, last, _PLACES))
     )
 
 

@@ -10,8 +10,10 @@ from typing import Literal, Protocol
 from kerascnn.spec import Value
 from tuning.comparison import Board
 from tuning.examples import Answers
+from tuning.learning_curve import Report as Curves
 from tuning.measures import Interval
 from tuning.pairs import Pair
+from tuning.robustness import Report as Robustness
 from tuning.thumbnails import Thumbnails
 
 # Loss -> its name in words.
@@ -139,6 +141,22 @@ class Findings(Protocol):
     def class_names(self) -> Sequence[str]:
         """Returns the names of the classes; nothing where they are not known."""
 
+    def learning_curve(self) -> Curves | None:
+        """Returns the error against training-set size; None where it was not asked for.
+
+        Raises:
+            ValueError: If it cannot be had.
+        """
+
+    def robustness(self) -> tuple[Robustness, list[str]] | None:
+        """Returns (how configurations hold up, what is otherwise by now, a sentence each).
+
+        None where it cannot be measured.
+
+        Raises:
+            ValueError: If it was not measured, or what is kept of it is damaged.
+        """
+
 
 class WithoutAnswers:
     """The part of `Findings` of runs that have left no answers, image by image."""
@@ -158,3 +176,11 @@ class WithoutAnswers:
     def class_names(self) -> Sequence[str]:
         """Returns nothing: they are not known."""
         return ()
+
+    def learning_curve(self) -> Curves | None:
+        """Returns None: there is none."""
+        return None
+
+    def robustness(self) -> tuple[Robustness, list[str]] | None:
+        """Returns None: there are no networks."""
+        return None

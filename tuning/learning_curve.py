@@ -31,6 +31,7 @@ class Point:
         n: Runs that are used.
         failed: Runs that failed.
         reason: Why the first of them did; "" if none did.
+        errors: Of each, (subsets, seeds).
         error: Their mean error, the share of images that are wrong; None without a run.
         standard_error: Of the mean, for other training sets and seeds; None where it is unknown.
         df: Its degrees of freedom.
@@ -45,6 +46,7 @@ class Point:
     n: int
     failed: int
     reason: str
+    errors: tuple[tuple[float, ...], ...]
     error: float | None
     standard_error: float | None
     df: float
@@ -110,7 +112,7 @@ class _Measured:
     @property
     def errors(self) -> Array:
         """(subsets, seeds)."""
-        return np.asarray(self.wrong.mean(axis=2))
+        return np.asarray(self.wrong.mean(axis=2)) if self.wrong.size else np.empty((0, 0))
 
 
 def report(study: Study) -> Report:
@@ -270,6 +272,7 @@ def _point(one: _Measured, data: tuple[float, int] | None, pool: int) -> Point:
         n=errors.size,
         failed=sum(run.status == "failed" for run in each.runs.values()),
         reason=each.reason,
+        errors=tuple(tuple(map(float, row)) for row in errors),
         error=mean,
         standard_error=se,
         df=df,

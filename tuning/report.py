@@ -116,7 +116,7 @@ def gather(study: Study) -> Report:
     found = StudyFindings(study)
     confirmed = confirmation_report.report(study) if _is_confirmed(study) else None
     apart = tables.decomposition(study) if study.spec.subsets else []
-    if found.board is None and not apart:
+    if found.board is None and not apart and not _is_curve(found):
         raise ValueError(
             f"{study.folder}: no configuration has finished runs of 2 training sets with the same "
             "2 seeds."
@@ -130,7 +130,7 @@ def gather(study: Study) -> Report:
         written=f"{now} by kerascnn {__version__}",
         summary=tuple(_summary(found, confirmed)),
         tables=(*_tables(found.board, confirmed), *apart),
-        pictures=tuple(_picture(found, name) for name in figures.names()),
+        pictures=tuple(_picture(found, name) for name in figures.offered(found)),
         guarantees=tuple(confirmation_wording.guarantees(confirmed) if confirmed else ()),
         deviations=tuple(caveats.deviations(study, found.board, confirmed)),
         untested=tuple(caveats.untested(study, found.board, confirmed)),
@@ -148,6 +148,13 @@ def mark_of(study: Study) -> str:
     """Returns what stands in every report of a study and in no other's."""
     known = json.dumps([study.about.get("created"), study.spec.identity()], sort_keys=True)
     return f"kerascnn report {hashlib.sha256(known.encode()).hexdigest()[:12]}"
+
+
+def _is_curve(found: StudyFindings) -> bool:
+    """Returns whether there is a learning curve to show."""
+    with contextlib.suppress(ValueError):
+        return found.learning_curve() is not None
+    return False
 
 
 def _is_confirmed(study: Study) -> bool:
@@ -169,7 +176,7 @@ def _picture(found: StudyFindings, name: str) -> Picture:
         made = figures.make(name, found)
         made = dataclasses.replace(made, note=_still(made.note))
     except figures.NothingToShow as answer:
-        ranks_nothing = found.board is None and found.study.spec.subsets
+        ranks_nothing = found.board is None and found.study.spec.subsets and name != "training_size"
         absent = "A decomposition ranks nothing." if ranks_nothing else str(answer)
     return Picture(
         name=name,

@@ -1,6 +1,7 @@
 """How well configurations hold up: shifts, corruptions, and whether probabilities mean it."""
 
 import dataclasses
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from kerascnn import registry
 from kerascnn.exporters import _check
-from kerascnn.record import RunRecord
+from kerascnn.record import RunRecord, write_file
 from kerascnn.spec import Value
 from tuning import comparison, gathered, leaving, robust_runs, robust_scores, scores
 from tuning.executors import HERE, Machines
@@ -18,6 +19,9 @@ from tuning.robust_runs import PART, Protocol
 from tuning.robust_scores import Score
 from tuning.study import Study
 from tuning.trial import Progress
+
+# In a study's folder: what was measured last.
+FILE = "robustness.json"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,6 +34,7 @@ class Standing:
         family: Its family.
         hyperparameters: The settings that vary in the study.
         n: Runs.
+        runs: Of each, by repeat, its id and for how many epochs it was trained: "<run_id>@9".
         scores: Measure -> score: "clean", "shifted", "consistency", "corrupted" (over all
             corruptions and strengths), "calibration_error", "by_chance" and
             "squared_calibration_error".
@@ -42,6 +47,7 @@ class Standing:
     family: str
     hyperparameters: dict[str, Value]
     n: int
+    runs: tuple[str, ...]
     scores: dict[str, Score]
     corruptions: dict[str, Score]
     strengths: dict[str, tuple[Score, ...]]
@@ -90,6 +96,8 @@ def measure(
 ) -> Report:
     """Measures how configurations hold up on shifted and corrupted validation images.
 
+    What it finds is kept in the study's folder, in place of what was found before.
+
     Args:
         study: The study.
         beginnings: Of configurations' ids; none: the leader and the baseline, the first that was
@@ -116,7 +124,7 @@ def measure(
         raise ValueError(f"{scores.labels_file(study.folder, PART)} is missing or damaged.")
     settings = gathered.shown(groups)
     positions = robust_runs.positions(labels, protocol.images)
-    return Report(
+    report = Report(
         study=study.name,
         split=PART,
         images=len(positions),
@@ -133,11 +141,24 @@ def measure(
                 family=own[0].spec.family,
                 hyperparameters=settings[config],
                 n=len(own),
+                runs=tuple(map(named, own)),
                 **_measured(study, own, protocol, labels, positions),
             )
             for config, own in records.items()
         ),
     )
+    keep(study, report)
+    return report
+
+
+def keep(study: Study, report: Report) -> None:
+    """Leaves a report in the study's folder, whole or not at all."""
+    write_file(study.folder / FILE, json.dumps(report.to_json()).encode())
+
+
+def named(record: RunRecord) -> str:
+    """Returns what tells a run from others, and from itself trained for longer."""
+    return f"{record.spec.run_id}@{record.spec.last_epoch}"
 
 
 def _refuse(study: Study) -> None:

@@ -15,6 +15,8 @@ from tuning import (
     decomposition_report,
     examples,
     gathered,
+    learning_curve,
+    robust_kept,
     scores,
     thumbnails,
     wording,
@@ -24,7 +26,9 @@ from tuning.crossed import Estimate
 from tuning.decomposition import crossings, shown, varied
 from tuning.examples import Answers
 from tuning.findings import Course, Share
+from tuning.learning_curve import Report as Curves
 from tuning.pairs import Pair
+from tuning.robustness import Report as Robustness
 from tuning.study import Study
 from tuning.thumbnails import Thumbnails
 
@@ -162,6 +166,23 @@ class StudyFindings:
         data = self.study.about.get("data")
         names = data.get("class_names") if isinstance(data, dict) else None
         return [str(name) for name in names] if isinstance(names, list) else []
+
+    def learning_curve(self) -> Curves | None:
+        return self._learning_curve if self.study.spec.is_learning_curve else None
+
+    @functools.cached_property
+    def _learning_curve(self) -> Curves:
+        try:
+            return learning_curve.report(self.study)
+        except (RuntimeError, OSError) as error:
+            raise ValueError(str(error)) from None
+
+    def robustness(self) -> tuple[Robustness, list[str]] | None:
+        study = self.study
+        if study.imported is not None or study.spec.subsets or study.spec.phase == "final":
+            return None
+        found = robust_kept.read(study)
+        return found, robust_kept.since(study, found)
 
 
 def _course(config: str, record: RunRecord) -> Course:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests import boards, logs
+from tests import boards, logs, recorded
 from tuning import figures, logged
 from tuning.event_logs import LogFindings
 from tuning.figures import NothingToShow
@@ -35,7 +35,14 @@ def _logs(folder: Path, right: dict[int, Any]) -> LogFindings:
     return LogFindings("logs", reader, logged.pattern_of(r"seed\d$"), now=logs.LATER)
 
 
-@pytest.fixture(params=[_study, _logs])
+def _measured(folder: Path, right: dict[int, Any]) -> StudyFindings:
+    """Its robustness is known too."""
+    made = boards.scored(folder, right)
+    recorded.hold_up(made, [boards.record(filters, 0, 0.5).spec.config_id for filters in right][1:])
+    return StudyFindings(made)
+
+
+@pytest.fixture(params=[_study, _logs, _measured])
 def found(request: pytest.FixtureRequest, tmp_path: Path) -> Findings:
     """Three configurations of three runs, better and better."""
     draw = np.random.default_rng(0)

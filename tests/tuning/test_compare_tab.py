@@ -21,7 +21,8 @@ from tuning.space import Choice
 
 pytestmark = pytest.mark.slow
 
-VIEWS = ("leaderboard", *figures.names())
+# A study of one size of training sets is no learning curve.
+VIEWS = ("leaderboard", *(name for name in figures.names() if name != "training_size"))
 # What the first selected configuration is drawn in, or marked with.
 FIRST = (_marks.PALETTE[0], "\u25b6 ")
 

@@ -2,7 +2,6 @@
 
 import json
 import textwrap
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,10 +10,8 @@ from tuning.commands import _limits, _options
 
 if TYPE_CHECKING:
     from tuning.executors import Machines
-    from tuning.extrapolation import Extrapolation
     from tuning.learning_curve import Curve, Point, Report
     from tuning.limits import Limits
-    from tuning.measures import Interval
 
 _READ = """\
 95 %: the mean error for other training sets of the size and other seeds, on these images. Draws
@@ -113,6 +110,7 @@ def _read_sizes(text: str) -> list[int]:
 
 
 def _show(report: "Report") -> None:
+    from tuning import curve_wording
     from tuning.commands import _board
 
     click.echo(
@@ -125,24 +123,23 @@ def _show(report: "Report") -> None:
         click.echo(line.rstrip())
     for curve in report.curves:
         click.echo()
-        for sentence in _said(curve):
+        for sentence in curve_wording.said(curve):
             click.echo(textwrap.fill(sentence, 100, subsequent_indent="  "))
     click.echo()
     click.echo(textwrap.fill(" ".join(_READ.split()), 100))
     for curve in report.curves:
         for point in curve.points:
             if point.failed:
-                told = (
-                    f"{_name(report, curve)} at {point.size:,} images: {point.failed} runs failed."
-                )
+                name = curve_wording.name(report, curve)
+                told = f"{name} at {point.size:,} images: {point.failed} runs failed."
                 click.echo(textwrap.fill(f"{told} The first: {point.reason}", 100))
 
 
 def _row(report: "Report", curve: "Curve", point: "Point") -> list[str]:
-    from tuning import cells
+    from tuning import cells, curve_wording
 
     return [
-        _name(report, curve),
+        curve_wording.name(report, curve),
         f"{point.size:,}",
         str(point.epochs),
         f"{point.subsets} x {point.seeds}",
@@ -150,63 +147,3 @@ def _row(report: "Report", curve: "Curve", point: "Point") -> list[str]:
         "failed" if point.error is None else f"{point.error:.4f}",
         cells.interval(point.interval, digits=4),
     ]
-
-
-def _name(report: "Report", curve: "Curve") -> str:
-    """Returns the family, with its settings where others of the family stand beside it."""
-    family = Path(curve.family).stem
-    if sum(other.family == curve.family for other in report.curves) == 1:
-        return family
-    return " ".join((family, *(f"{name}={value}" for name, value in curve.hyperparameters.items())))
-
-
-def _said(curve: "Curve") -> list[str]:
-    """Returns what the curve tells, a sentence or two a line."""
-    found, name = curve.extrapolation, Path(curve.family).stem
-    said = []
-    if found.law is not None:
-        said.append(f"{name}: error = {_law(found)}")
-    held = found.held_out
-    if held is not None:
-        low, high = held.difference_interval
-        said.append(
-            f"Held out, {curve.points[-1].size:,} images: the smaller sizes predict "
-            f"{held.predicted:.4f}, {held.seen:.4f} was seen; {held.predicted - held.seen:+.4f} "
-            f"(95 % {low:+.4f} to {high:+.4f})."
-        )
-    if found.doubled is None:
-        said.append(f"What more data would bring to {name} cannot be said: {found.reason}.")
-        return said
-    more = found.doubled
-    said.append(
-        f"Doubling the data, to {more.size:,} images, would bring the error of {name} from "
-        f"{more.now:.4f} to {more.then:.4f} (95 % {_ends(more.then_interval)}), by {more.gain:.4f} "
-        f"({_ends(more.gain_interval)}), trained for as many steps."
-    )
-    said.append(
-        f"More data alone would leave {found.law.floor:.4f} ({_ends(found.floor_interval)})."
-        if found.law is not None and found.floor_interval is not None and found.knows_floor
-        else "Beyond that nothing is said: a floor of 0 cannot be ruled out, so that floor and "
-        "exponent cannot be told apart."
-    )
-    return said
-
-
-def _law(found: "Extrapolation") -> str:
-    law = found.law
-    assert law is not None
-    if law.exponent is None:
-        return f"{law.floor:.4f} at every size"
-    intervals = {
-        "floor": found.floor_interval,
-        "scale": found.scale_interval,
-        "exponent": found.exponent_interval,
-    }
-    known = [f"{name} {_ends(each)}" for name, each in intervals.items() if each is not None]
-    return f"{law.floor:.4f} + {law.scale:.3g} n^-{law.exponent:.3f}" + (
-        f" (95 %: {', '.join(known)})" if known else ""
-    )
-
-
-def _ends(interval: "Interval") -> str:
-    return " to ".join(f"{end:.4f}" if abs(end) < 10 else f"{end:.3g}" for end in interval)

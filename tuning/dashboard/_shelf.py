@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tuning import figures, wording
+from tuning import figures, robustness, wording
 from tuning.dashboard import _others, _under_way
 from tuning.dashboard._growing import GrowingLog
 from tuning.findings import Findings
@@ -126,17 +126,24 @@ class Shelf:
             "version": version,
             "title": found.title,
             "missing": found.missing,
-            "opens": "leaderboard" if board or not found.settings else "bias_variance",
+            "opens": _opens(found),
             "board": None if board is None else board.to_json(),
             "verdicts": {p.b: wording.verdict(p) for p in board.pairs} if board else {},
             "remarks": found.remarks,
             "names": found.names,
             "settings": found.settings,
             "states": states,
-            "figures": [figures.about(each) for each in figures.names()],
+            "figures": [figures.about(each) for each in figures.offered(found)],
             "metrics": found.metrics,
             "splits": found.splits,
         }
+
+
+def _opens(found: Findings) -> str:
+    """Returns the view that is shown first."""
+    if found.board or not found.settings:
+        return "leaderboard"
+    return "training_size" if "training_size" in figures.offered(found) else "bias_variance"
 
 
 def _studies(logdir: Path) -> Iterator[Path]:
@@ -158,7 +165,10 @@ def _name(logdir: Path, folder: Path) -> str:
 
 
 def _written(folder: Path) -> float:
-    files = (*(folder / name for name in _FILES), *folder.glob("examples-*.json"))
+    files = (
+        *(folder / name for name in (*_FILES, robustness.FILE)),
+        *folder.glob("examples-*.json"),
+    )
     return max((file.stat().st_mtime for file in files if file.exists()), default=0.0)
 
 

@@ -6,6 +6,7 @@ Contract of every public module here:
     PLACE: a literal; figures stand in this order
     def options(found) -> dict[str, tuple[str, ...]]      optional: option -> its values, the first
                                                           is the default
+    def suits(found) -> bool            optional: whether the figure is offered; without it, always
     def figure(found, selected, **options) -> Figure
 
 `found` is a `tuning.findings.Findings`; `selected` are configuration ids in the order in which
@@ -56,6 +57,16 @@ def names() -> list[str]:
     """Returns the figures, in their order."""
     package = __name__
     return sorted(registry.names(package), key=lambda n: registry.constant(package, n, "PLACE"))
+
+
+def offered(found: Findings) -> list[str]:
+    """Returns the figures of what was found, in their order: not all suit all studies."""
+    modules = {name: registry.load(__name__, name) for name in names()}
+    return [n for n, module in modules.items() if getattr(module, "suits", _always)(found)]
+
+
+def _always(found: Findings) -> bool:
+    return True
 
 
 def about(name: str) -> dict[str, str]:

@@ -15,9 +15,9 @@ PLACE = 7
 
 _COSTS: dict[str, Callable[[Row], float | None]] = {
     "parameters": lambda row: row.parameters,
-    "multiply-accumulates per image": lambda row: row.multiply_accumulates,
+    "multiply-accumulates": lambda row: row.multiply_accumulates,
     "seconds per run": lambda row: row.seconds,
-    "seconds to answer one image": lambda row: row.latency,
+    "seconds, 1 image": lambda row: row.latency,
 }
 _GAP = 0.06
 
@@ -42,13 +42,13 @@ def figure(found: Findings, selected: Sequence[str]) -> Figure:
         start = i * (width + _GAP)
         layout[f"xaxis{end}"] = _marks.log_axis(
             name, [cost(row) or 1.0 for row in having], domain=[start, start + width]
-        )
+        ) | {"title": {"text": name}}  # There is no room for more words between panels.
     return Figure(
         data=data,
         layout=_marks.frame(
             height=500, yaxis=_marks.axis(f"{_marks.scored(board)}, mean"), **layout
         ),
-        note="The stepped line joins the Pareto front: nothing as cheap is better in the mean. "
+        note="Costs are on logarithmic axes. The stepped line joins the Pareto front: nothing as cheap is better in the mean. "
         f"Bars: 95 % for {data_are}, of the front and of those selected. Where they overlap, "
         "the cheaper one may be as good. Seconds are of the machine that trained.",
     )
