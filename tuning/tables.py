@@ -64,7 +64,10 @@ def _others(count: int, what: str) -> list[str]:
     """Says that not all are shown; nothing if they are."""
     if count <= _ROWS:
         return []
-    return [f"The first {_ROWS} of {count:,} {what}; `compare --csv` and `--all-pairs` have all."]
+    return [
+        f"The first {_ROWS} of {count:,} {what}; `compare --csv configurations` and `--all-pairs` "
+        "have all."
+    ]
 
 
 def confirmation(report: Report) -> list[Table]:

@@ -167,7 +167,7 @@ def test_json_has_the_pairs_asked_for(compare: Compare) -> None:
 
 def test_csv_has_every_field(compare: Compare, tmp_path: Path) -> None:
     searched()
-    code, out, _ = compare("--csv", "-")
+    code, out, _ = compare("--csv", "configurations")
     assert code == 0
     rows = list(csv.DictReader(io.StringIO(out)))
     told = json.loads(compare("--json")[1])["configurations"]
@@ -179,14 +179,15 @@ def test_csv_has_every_field(compare: Compare, tmp_path: Path) -> None:
         assert float(row["sd_floor"]) == expected["sd_floor"]
         assert len(row["values"].split()) == expected["n"]
         assert None not in row.values()
-    code, shown, _ = compare("--csv", "board.csv")
+    code, shown, err = compare("--csv", "configurations", "--to", "board.csv")
+    assert (code, shown) == (0, "")
+    assert "board.csv: 3 lines" in err
     assert (tmp_path / "board.csv").read_text() == out
-    assert shown == compare()[1]
 
 
 def test_csv_of_one_seed_has_empty_fields(compare: Compare) -> None:
     values("runs/s", {8: (0.8,)})
-    (row,) = csv.DictReader(io.StringIO(compare("--csv", "-")[1]))
+    (row,) = csv.DictReader(io.StringIO(compare("--csv", "configurations")[1]))
     assert (row["sd"], row["interval_seeds_low"], row["in_best_set"]) == ("", "", "")
 
 
@@ -248,8 +249,13 @@ def test_several_studies(compare: Compare) -> None:
         (["--pair", "zz", "aa"], "No 'zz' in configurations"),
         (["--pair", "zz"], "'--pair' requires 2 arguments"),
         (["--pair", "a", "b", "--all-pairs"], "Either --pair or --all-pairs, not both"),
-        (["--json", "--csv", "-"], "Both --json and --csv - print on stdout"),
-        (["--csv", "."], "--csv needs a file. Received the folder '.'"),
+        (["--json", "--csv", "runs"], "Either --json or --csv, not both"),
+        (["--csv", "run"], "Did you mean 'runs'?"),
+        (["--csv", "board.csv"], "To write a file: --csv runs --to board.csv"),
+        (["--csv", "runs", "--to", "."], "--to needs a file. Received the folder '.'"),
+        (["--csv", "runs", "--to", "runs/s/log.jsonl/x.csv"], "File exists: runs/s/log.jsonl"),
+        (["--to", "x.csv"], "--to says where --csv is written: --csv runs --to x.csv"),
+        (["--csv", "runs", "--metric", "loss"], "--metric would change nothing"),
         (["s", "gone"], "No 'gone' in studies under ./runs"),
     ],
 )

@@ -1,38 +1,54 @@
-"""A leaderboard as comma-separated values."""
+"""Lines as comma-separated values."""
 
 import csv
-import dataclasses
 import io
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from tuning.comparison import Board
+import click
+
+from kerascnn import registry
+from kerascnn.record import write_file
+
+# What there can be a line of.
+LINES = ("configurations", "runs")
 
 
-def text(board: "Board") -> str:
-    """Returns a header and a line a configuration, with every field; nothing stands for None.
+def check(lines: str | None, to: str | None, *, as_json: bool, others: Sequence[str]) -> None:
+    """Refuses what does not go together, before anything is read.
 
-    An interval has two columns, `_low` and `_high`; a setting is `hyperparameters.<name>`.
+    Args:
+        lines: Of `--csv`.
+        to: Of `--to`.
+        as_json: Whether `--json` is given.
+        others: Options given that say which numbers a leaderboard has, such as "--metric".
     """
-    lines = [_flat(dataclasses.asdict(row)) for row in board.rows]
-    names = dict.fromkeys(name for line in lines for name in line)
+    if lines is None:
+        if to is not None:
+            raise ValueError(f"--to says where --csv is written: --csv runs --to {to}")
+        return
+    if lines not in LINES:
+        file = f" To write a file: --csv runs --to {lines}" if Path(lines).suffix else ""
+        raise ValueError(registry.unknown("what --csv can have a line of", lines, LINES) + file)
+    if as_json:
+        raise ValueError("Either --json or --csv, not both.")
+    if lines == "runs" and others:
+        raise ValueError(
+            f"--csv runs has every run with every metric: {', '.join(others)} would change nothing."
+        )
+    if to is not None and Path(to).is_dir():
+        raise ValueError(f"--to needs a file. Received the folder {to!r}")
+
+
+def write(lines: Sequence[Mapping[str, Any]], to: str | None) -> None:
+    """Writes lines that have the same columns, whole or not at all; None: on stdout."""
     found = io.StringIO()
-    writer = csv.DictWriter(found, list(names), restval="", lineterminator="\n")
+    writer = csv.DictWriter(found, list(lines[0]), lineterminator="\n")  # None is an empty cell.
     writer.writeheader()
     writer.writerows(lines)
-    return found.getvalue()
-
-
-def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    line: dict[str, Any] = {}
-    for name, value in row.items():
-        if name == "hyperparameters":
-            line |= {f"{name}.{setting}": each for setting, each in value.items()}
-        elif "interval" in name:
-            low, high = value or ("", "")
-            line |= {f"{name}_low": low, f"{name}_high": high}
-        elif name == "values":  # One a run, by repeat.
-            line[name] = " ".join(map(repr, value))
-        else:
-            line[name] = value
-    return line
+    if to is None:
+        click.echo(found.getvalue(), nl=False)
+    else:
+        write_file(Path(to), found.getvalue().encode())
+        click.echo(f"{to}: {len(lines)} lines, and their header.", err=True)

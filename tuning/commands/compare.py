@@ -1,16 +1,17 @@
 """Prints a study's leaderboard."""
 
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kerascnn import metrics
-from tuning.commands import _options
+from tuning.commands import _csv, _options
 
 if TYPE_CHECKING:
     from tuning.comparison import Board
+    from tuning.study import Study
 
 
 @click.command(epilog=f"{_options.STUDY_HELP} Several are one leaderboard, if of the same data.")
@@ -38,7 +39,13 @@ if TYPE_CHECKING:
 @click.option(
     "--wide", is_flag=True, help="Add the sd's interval, what luck alone makes it, and costs."
 )
-@click.option("--csv", metavar="PATH", help="Write every field, a line each; - is stdout.")
+@click.option(
+    "--csv",
+    metavar="LINES",
+    help="Print every field, comma-separated, a line for each of the `configurations`, or of their "
+    "`runs`.",
+)
+@click.option("--to", metavar="PATH", help="Write what --csv prints into this file instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON value.")
 def command(
     study: tuple[str, ...],
@@ -49,6 +56,7 @@ def command(
     all_pairs: bool,
     wide: bool,
     csv: str | None,
+    to: str | None,
     as_json: bool,
 ) -> None:
     """Rank the configurations of STUDY by their mean over seeds.
@@ -60,23 +68,35 @@ def command(
     """
     if pair and all_pairs:
         raise ValueError("Either --pair or --all-pairs, not both.")
-    if as_json and csv == "-":
-        raise ValueError("Both --json and --csv - print on stdout.")
+    asked = {"--metric": metric, "--split": split, "--margin": margin, "--pair": pair or None}
+    others = [name for name, value in asked.items() if value is not None]
+    others += ["--all-pairs"] * all_pairs
+    _csv.check(csv, to, as_json=as_json, others=others)
     from tuning import comparison
     from tuning.study import find
 
     found = [find(name) for name in study] or [find()]
-    board = comparison.compare(found, metric, split, margin=margin, pair=pair, all_pairs=all_pairs)
+    board = None
+    if csv != "runs":  # Runs can be had of any study, also of one that ranks nothing.
+        question: Any = {"margin": margin, "pair": pair, "all_pairs": all_pairs}
+        board = comparison.compare(found, metric, split, **question)
     if not study:
         click.echo(f"Study {found[0].folder}", err=True)
     if csv is not None:
-        _write(board, csv)
-    if as_json:
+        _write(found, board, to)
+    elif as_json and board is not None:
         click.echo(json.dumps(board.to_json()))
-    if as_json or csv == "-":
+    elif board is not None:
+        _show(board, pair=bool(pair), all_pairs=all_pairs, wide=wide)
+    if board is not None and (as_json or csv is not None):
         _warn(board)
-        return
-    _show(board, pair=bool(pair), all_pairs=all_pairs, wide=wide)
+
+
+def _write(found: "Sequence[Study]", board: "Board | None", to: str | None) -> None:
+    from tuning import frames
+
+    lines = frames.of_runs(found) if board is None else frames.of_configurations(board)
+    _csv.write(lines, to)
 
 
 def _show(board: "Board", *, pair: bool, all_pairs: bool, wide: bool) -> None:
@@ -88,18 +108,6 @@ def _show(board: "Board", *, pair: bool, all_pairs: bool, wide: bool) -> None:
         _pairs.show_all(board)
     else:
         _board.show(board, wide=wide)
-
-
-def _write(board: "Board", path: str) -> None:
-    from kerascnn.record import write_file
-    from tuning.commands import _csv
-
-    if path == "-":
-        click.echo(_csv.text(board), nl=False)
-    elif Path(path).is_dir():
-        raise ValueError(f"--csv needs a file. Received the folder {path!r}")
-    else:
-        write_file(Path(path), _csv.text(board).encode())
 
 
 def _warn(board: "Board") -> None:
