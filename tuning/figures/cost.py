@@ -48,7 +48,8 @@ def figure(found: Findings, selected: Sequence[str]) -> Figure:
         layout=_marks.frame(
             height=500, yaxis=_marks.axis(f"{_marks.scored(board)}, mean"), **layout
         ),
-        note="Costs are on logarithmic axes. The stepped line joins the Pareto front: nothing as cheap is better in the mean. "
+        note="Costs are on logarithmic axes. The stepped line joins the Pareto front: nothing as "
+        "cheap is better in the mean. "
         f"Bars: 95 % for {data_are}, of the front and of those selected. Where they overlap, "
         "the cheaper one may be as good. Seconds are of the machine that trained.",
     )
