@@ -82,6 +82,7 @@ LAYERS = [
     {"tuning.asking", "tuning.plan", "tuning.dispatch", "tuning.repeating"},
     {"tuning.limits", "tuning.enqueued"},
     {"tuning.search", "tuning.rows", "tuning.rounds", "tuning.gradients"},
+    {"tuning.fronts"},
     {"tuning.comparison", "tuning.leaving", "tuning.pools"},
     {
         "tuning.shortlisting",

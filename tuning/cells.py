@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tuning.comparison import Board
+    from tuning.fronts import Place
     from tuning.measures import Interval
     from tuning.pairs import Pair
     from tuning.rows import Row
@@ -53,10 +54,38 @@ def occasional(board: "Board") -> "dict[str, Callable[[Row], str]]":
         found["epochs"] = lambda row: str(row.epochs)
     if any(row.in_best_set is not None for row in board.rows):
         found["best-set"] = lambda row: mark(bool(row.in_best_set))
+    found |= _of_objectives(board)
     verdicts = {pair.b: wording.verdict(pair) for pair in board.pairs}
     if verdicts:
         found["leader is"] = lambda row: verdicts.get(row.config_id, "")
     return found
+
+
+def _of_objectives(board: "Board") -> "dict[str, Callable[[Row], str]]":
+    """Returns the columns of several objectives: those that no other column has, and the front."""
+    found: dict[str, Callable[[Row], str]] = {}
+    for text in board.objectives[1:]:
+        name = text.partition(":")[0]
+        if name not in ("parameters", "seconds", "sd"):
+            heading = {"latency": "ms, 1 image", "macs": "macs/image"}.get(name, name)
+
+            def cell(row: "Row", text: str = text) -> str:
+                value = board.places[row.config_id].values[text]
+                if value is not None and text.startswith("latency"):
+                    return f"{1000 * value:.3g}"
+                return count(value) if text.startswith("macs") else number(value)
+
+            found[heading] = cell
+    if board.objectives:
+        found["front"] = lambda row: front(board.places[row.config_id])
+    return found
+
+
+def front(place: "Place") -> str:
+    """Returns the cell of a place among several objectives."""
+    if not place.on_front:
+        return ""
+    return "front" if place.decided else "front (undecided)"
 
 
 def of_pair() -> "dict[str, Callable[[Pair], str]]":

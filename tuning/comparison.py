@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kerascnn import metrics, registry
-from tuning import gathered, measures, pairs, rows
+from tuning import fronts, gathered, measures, pairs, rows
+from tuning.fronts import Judge, Place
 from tuning.gathered import Groups
 from tuning.pairs import Pair, Question, Sample
 from tuning.rows import Row
@@ -35,6 +36,8 @@ class Board:
         imported: Where the runs came from, if they are another tool's trials; else None.
         unreadable: Which run's logits are missing or damaged, a phrase a file.
         repeated: Runs left out as they stand in more than one of the studies.
+        objectives: If there are several: "val_accuracy:max", which ranks, "parameters:min", ...
+        places: Configuration -> where it stands among several.
     """
 
     study: str
@@ -49,10 +52,19 @@ class Board:
     imported: Mapping[str, Any] | None
     unreadable: tuple[str, ...]
     repeated: int
+    objectives: tuple[str, ...] = ()
+    places: Mapping[str, Place] = dataclasses.field(default_factory=dict)
+
+    def placed(self, row: Row) -> dict[str, Any]:
+        """Returns what a row has of several objectives, by name; nothing if there is one."""
+        if (place := self.places.get(row.config_id)) is None:
+            return {}
+        named = {"on_front": place.on_front, "front_decided": place.decided}
+        return {"objectives": dict(place.values), **named}
 
     def to_json(self) -> dict[str, Any]:
         """Returns what `compare --json` prints."""
-        rows = [dataclasses.asdict(row) for row in self.rows]
+        rows = [{**dataclasses.asdict(row), **self.placed(row)} for row in self.rows]
         for row in rows:
             del row["values"]
         return {
@@ -61,6 +73,7 @@ class Board:
             "split": self.split,
             "imported": self.imported,
             "descriptive": self.descriptive,
+            **({"objectives": list(self.objectives)} if self.objectives else {}),
             "configurations": rows,
             "pairs": [dataclasses.asdict(pair) for pair in self.pairs],
         }
@@ -74,6 +87,7 @@ def compare(
     margin: float | None = None,
     pair: tuple[str, str] | None = None,
     all_pairs: bool = False,
+    objectives: Sequence[str] = (),
 ) -> Board:
     """Ranks the configurations of a study, or of several on the same data, that were trained to
     their planned length.
@@ -89,28 +103,26 @@ def compare(
         margin: Differences up to it do not matter, in the metric's unit; None: the study's.
         pair: Beginnings of two ids: the one pair that is asked about.
         all_pairs: Whether all pairs are asked about, not only the leader's.
+        objectives: Several, of which the front is marked, what ranks first; none: the study's.
 
     Raises:
-        ValueError: If there is no such metric, part or pair, no run has it, the runs are of
-            different data, or the margin is not above 0.
+        ValueError: If there is no such metric, objective, part or pair, no run has it, the runs
+            are of different data, or the margin is not above 0.
     """
     studies = [study] if isinstance(study, Study) else list(study)
-    if subsets := [each for each in studies if each.spec.subsets]:
-        # Its runs differ by more than their seeds.
-        kind = "learning curve" if subsets[0].spec.is_learning_curve else "decomposition"
-        made_by = subsets[0].spec.made_by
-        raise ValueError(f"{subsets[0].folder} is a {kind}: `{made_by}` prints its table.")
-    if len(studies) > 1 and (alone := [each for each in studies if each.imported is not None]):
-        raise ValueError(f"{alone[0].folder} was imported, its data are unknown: it stands alone.")
+    _refuse_others(studies)
+    metric, further = fronts.asked(studies, metric, objectives, split)
     part, name = gathered.resolve(studies, metric, split)
     question = _question(studies, name, margin)
     groups, repeated = gathered.gather(studies, part, name)
     board = _from_records(groups, part, name)
+    among = fronts.on(part, name, further)
+    judge = Judge(board, groups, among, question)
     standing = [row.config_id for row in board if row.is_ranked]
     asked = _asked(board, pair) if pair else tuple(standing) if all_pairs else ()
     complete, samples, contrasts = [], {}, []
     unreadable: dict[str, None] = {}
-    for row, sample, wrong in _scored(board, groups, part, name):
+    for row, sample, wrong in _scored(judge.first(board), groups, part, name):
         complete.append(row)
         unreadable |= dict.fromkeys(wrong)
         # Image by image only what is still to be paired is kept.
@@ -118,6 +130,10 @@ def compare(
             samples[row.config_id] = sample
         if row.is_ranked and len(complete) > 1:
             contrasts.append(pairs.contrast(samples[standing[0]], sample))
+        judge.see(sample)
+    place = {row.config_id: i for i, row in enumerate(board)}
+    complete.sort(key=lambda row: place[row.config_id])
+    contrasts.sort(key=lambda each: place[each.b])
     found = leading = pairs.leading(contrasts, question)
     if pair:
         found = [pairs.one(pairs.contrast(*(samples[config] for config in asked)), question)]
@@ -139,7 +155,20 @@ def compare(
         imported=studies[0].imported,
         unreadable=tuple(unreadable),
         repeated=repeated,
+        objectives=tuple(map(str, among)),
+        places=judge.places(),
     )
+
+
+def _refuse_others(studies: Sequence[Study]) -> None:
+    """Refuses studies that have no leaderboard, or none with others."""
+    if subsets := [each for each in studies if each.spec.subsets]:
+        # Its runs differ by more than their seeds.
+        kind = "learning curve" if subsets[0].spec.is_learning_curve else "decomposition"
+        made_by = subsets[0].spec.made_by
+        raise ValueError(f"{subsets[0].folder} is a {kind}: `{made_by}` prints its table.")
+    if len(studies) > 1 and (alone := [each for each in studies if each.imported is not None]):
+        raise ValueError(f"{alone[0].folder} was imported, its data are unknown: it stands alone.")
 
 
 def leading_pairs(

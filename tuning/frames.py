@@ -36,6 +36,8 @@ _KINDS = {
     "sd": float,
     "sd_floor": float,
     "in_best_set": bool,
+    "on_front": bool,
+    "front_decided": bool,
     **{
         f"{name}_{end}": float
         for name in ("interval_seeds", "interval_new_data", "sd_interval")
@@ -86,7 +88,8 @@ def of_runs(studies: Sequence[Study]) -> list[Line]:
 
 def of_configurations(board: Board) -> list[Line]:
     """Returns a line a row of a leaderboard, with every field; all have the same columns."""
-    return _filled([_configuration(dataclasses.asdict(row)) for row in board.rows])
+    rows = [{**dataclasses.asdict(row), **board.placed(row)} for row in board.rows]
+    return _filled([_configuration(row) for row in rows])
 
 
 def _run(study: Study, config: str, record: RunRecord) -> Line:
@@ -154,8 +157,8 @@ def _latency(host: Mapping[str, Any]) -> Line:
 def _configuration(row: Mapping[str, Any]) -> Line:
     line: Line = {}
     for name, value in row.items():
-        if name == "hyperparameters":
-            line |= {f"{_SETTING}{setting}": each for setting, each in value.items()}
+        if name in ("hyperparameters", "objectives"):
+            line |= {f"{name}.{setting}": each for setting, each in value.items()}
         elif "interval" in name:
             low, high = value or (None, None)
             line |= {f"{name}_low": low, f"{name}_high": high}

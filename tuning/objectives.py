@@ -122,6 +122,12 @@ def mean(values: Sequence[float]) -> float:
     return statistics.fmean(known) if known else math.nan
 
 
+def over_runs(name: str, values: Sequence[float]) -> float:
+    """Returns an objective of a configuration from those of its runs: of latency the median."""
+    known = [value for value in values if not math.isnan(value)]
+    return statistics.median(known) if known and name == "latency" else mean(known)
+
+
 def _latency(run: RunRecord) -> float:
     """Returns the median seconds of an answer to one image."""
     batches: Sequence[dict[str, Any]] = run.host.get("latency", {}).get("batches", ())

@@ -65,7 +65,7 @@ def training(study: Study) -> dict[str, str]:
         "made by": spec.made_by if study.imported is None else "import-tuner",
         "families": ", ".join(families),
         "oracle": spec.oracle + (f", points by {spec.points}" if spec.points else ""),
-        "objective": spec.objective,
+        "objective": ", ".join((spec.objective, *spec.further)),
         "epochs": " to ".join(dict.fromkeys((str(epochs[0]), str(epochs[-1])))) if epochs else "",
         "training sets": spec.subsets,
     }

@@ -28,7 +28,8 @@ def remarks(board: Board) -> list[str]:
         lines.append("Scored on the test set, as the log says before it was trained on the rest.")
     lines += _behind(board)
     lines += [f"{config[:6]} failed: {reason}" for config, reason in board.failures.items()]
-    return [*lines, *notes(board), *_told_of_variation(board), *_legend(board), _summary(board)]
+    lines += [*notes(board), *_told_of_variation(board), *_legend(board)]
+    return [*lines, *_of_front(board), _summary(board)]
 
 
 def _behind(board: Board) -> list[str]:
@@ -93,6 +94,35 @@ def _legend(board: Board) -> list[str]:
     if any(pair.obstacle == "images" for pair in board.pairs):
         line += "; (images): no seeds would tell, more images would"
     return [line + "."]
+
+
+def _of_front(board: Board) -> list[str]:
+    """Says of several objectives what the front is, how sure, and who could not be placed."""
+    if not board.objectives:
+        return []
+    places = [board.places[row.config_id] for row in board.rows]
+    on, off = ([each for each in places if each.on_front is state] for state in (True, False))
+    names = ", ".join(board.objectives)
+    lines = [
+        f"front of {names}: {len(on)} of {len(on) + len(off)} that can be placed; of each no other "
+        "is as good in all of them and better in one."
+    ]
+    if unsure := sum(not each.decided for each in on):
+        lines.append(
+            f"(undecided): of {unsure} on the front the runs do not tell whether "
+            + ("it belongs there." if unsure == 1 else "they belong there.")
+        )
+    if near := sum(not each.decided for each in off):
+        lines.append(f"Of {near} behind it the runs do not tell whether they belong on it.")
+    for text in board.objectives:
+        if lacking := [
+            row
+            for row in board.rows
+            if row.is_ranked and board.places[row.config_id].values[text] is None
+        ]:
+            name = text.partition(":")[0]
+            lines.append(f"Not placed, as {name} is not known: {_some(lacking)}.")
+    return [*lines, f"{names.partition(':')[0]} ranks; `export --config ID` takes another."]
 
 
 def _summary(board: Board) -> str:

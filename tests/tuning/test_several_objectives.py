@@ -111,7 +111,7 @@ def _timed(
 
 
 def test_what_is_not_known_is_told_as_nan_or_as_a_failure(tmp_path: Path) -> None:
-    """The sd of one run: to who asked for one seed, and for two of which one failed."""
+    """The sd of one run: whether one was asked for, or one of two failed."""
     point = {"filters": 4}
     for oracle, expected in {"race": [(0.5, 10.0, None)], "random_search": []}.items():
         spec = dataclasses.replace(SEVERAL, oracle=oracle, seeds=2)

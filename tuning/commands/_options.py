@@ -12,7 +12,7 @@ import click
 from kerascnn import metrics, registry
 from kerascnn.checks import PRECISIONS
 from kerascnn.spec import Value
-from tuning import objectives, space
+from tuning import space
 from tuning.commands import _weights, _workers
 from tuning.commands._workers import Function
 
@@ -25,11 +25,6 @@ STUDY_HELP = "STUDY is a name under ./runs or a path; left out, the study writte
 def run_options(command: Function) -> Function:
     """Adds what `search` and `train` have in common."""
     return _with_runs(_RUN_OPTIONS, command)
-
-
-def search_options(command: Function) -> Function:
-    """Adds the same to `search`, which may be after several objectives."""
-    return _with_runs([_OBJECTIVES if o is _OBJECTIVE else o for o in _RUN_OPTIONS], command)
 
 
 def unranked_options(command: Function) -> Function:
@@ -76,14 +71,6 @@ _OBJECTIVE = click.option(
     default="val_accuracy",
     show_default=True,
     help=f"What ranks: val_ and one of {', '.join(metrics.DIRECTIONS)}.",
-)
-_OBJECTIVES = click.option(
-    "--objective",
-    multiple=True,
-    default=("val_accuracy",),
-    metavar="NAME[:min|max]",
-    help=f"What ranks: val_ and one of {', '.join(metrics.DIRECTIONS)}. Given again, what counts "
-    f"beside it: another, or {', '.join(objectives.COSTS)}.  [default: val_accuracy]",
 )
 _RUN_OPTIONS = (
     click.option(

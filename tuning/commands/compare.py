@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kerascnn import metrics
-from tuning.commands import _csv, _options
+from tuning.commands import _csv, _objectives, _options
 
 if TYPE_CHECKING:
     from tuning.comparison import Board
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     "--metric",
     help=f"One of {', '.join(metrics.DIRECTIONS)}.  [default: the study's objective]",
 )
+@_objectives.compare
 @click.option(
     "--split",
     help=f"One of {', '.join(metrics.PREFIXES.values())}.  [default: validation]",
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 def command(
     study: tuple[str, ...],
     metric: str | None,
+    objective: tuple[str, ...],
     split: str | None,
     margin: float | None,
     pair: tuple[str, str] | None,
@@ -64,13 +66,14 @@ def command(
     Each row: how many runs finished, their mean, its 95 % interval for new data and for other
     seeds on the same images, the standard deviation between runs, size, mean time of a run, and
     whether the leader is BETTER than it, EQUIVALENT within the margin, or UNDECIDED, with the
-    seeds that would tell.
+    seeds that would tell. Of several objectives also who is on the front: nobody is as good in
+    all and better in one.
     """
     if pair and all_pairs:
         raise ValueError("Either --pair or --all-pairs, not both.")
     asked = {"--metric": metric, "--split": split, "--margin": margin, "--pair": pair or None}
     others = [name for name, value in asked.items() if value is not None]
-    others += ["--all-pairs"] * all_pairs
+    others += ["--all-pairs"] * all_pairs + ["--objective"] * bool(objective)
     _csv.check(csv, to, as_json=as_json, others=others)
     from tuning import comparison
     from tuning.study import find
@@ -79,7 +82,7 @@ def command(
     board = None
     if csv != "runs":  # Runs can be had of any study, also of one that ranks nothing.
         question: Any = {"margin": margin, "pair": pair, "all_pairs": all_pairs}
-        board = comparison.compare(found, metric, split, **question)
+        board = comparison.compare(found, metric, split, objectives=objective, **question)
     if not study:
         click.echo(f"Study {found[0].folder}", err=True)
     if csv is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kerascnn import registry
-from tuning.commands import _like, _limits, _loggers, _options
+from tuning.commands import _like, _limits, _loggers, _objectives, _options
 
 if TYPE_CHECKING:
     from tuning.executors import Machines
@@ -77,7 +77,8 @@ if TYPE_CHECKING:
     show_default=True,
     help="Leading configurations whose model stays on disk; others are retrained to be exported.",
 )
-@_options.search_options
+@_objectives.search
+@_options.unranked_options
 @_loggers.option
 @_options.rule_options
 @_limits.all_limits

@@ -106,6 +106,21 @@ def text(value: object) -> str:
     return html.escape(str(value), quote=False)
 
 
+def bar(row: Row, x: float | None, colour: str, reach: tuple[float, float]) -> dict[str, Any]:
+    """Returns the upright line of a row's interval, clipped to `reach`."""
+    least, most = reach
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [x, x],
+        "y": [
+            min(max(end, least), most) for end in row.interval_new_data or row.interval_seeds or ()
+        ],
+        "line": {"color": shade(colour, 0.6), "width": 1.5},
+        "hoverinfo": "skip",
+    }
+
+
 def scatter(points: int) -> str:
     """Returns the kind of trace for so many points."""
     return "scattergl" if points > _MANY else "scatter"

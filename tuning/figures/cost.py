@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tuning import cells
+from tuning import cells, dominance
 from tuning.comparison import Board
 from tuning.figures import Figure, NothingToShow, _marks
 from tuning.findings import Findings
@@ -76,7 +76,7 @@ def _panel(
             "hoverinfo": "skip",
         },
         *(
-            _bar(row, cost(row), colours[row.config_id], _marks.bounds(board))
+            _marks.bar(row, cost(row), colours[row.config_id], _marks.bounds(board))
             for row in barred
             if row.interval_new_data or row.interval_seeds
         ),
@@ -106,26 +106,9 @@ def pareto(rows: Sequence[Row], cost: Callable[[Row], float | None], maximize: b
         cost: Of a row; less is better.
         maximize: Whether a higher mean is better.
     """
-    sign = -1 if maximize else 1
-    front: list[Row] = []
-    for row in sorted(rows, key=lambda row: (cost(row) or 0.0, sign * (row.mean or 0.0))):
-        if not front or sign * (row.mean or 0.0) < sign * (front[-1].mean or 0.0):
-            front.append(row)
-    return front
-
-
-def _bar(row: Row, x: float | None, colour: str, reach: tuple[float, float]) -> dict[str, Any]:
-    least, most = reach
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "x": [x, x],
-        "y": [
-            min(max(end, least), most) for end in row.interval_new_data or row.interval_seeds or ()
-        ],
-        "line": {"color": _marks.shade(colour, 0.6), "width": 1.5},
-        "hoverinfo": "skip",
-    }
+    sign = 1 if maximize else -1
+    points = [(-(cost(row) or 0.0), sign * (row.mean or 0.0)) for row in rows]
+    return sorted((rows[i] for i in dominance.front(points)), key=lambda row: cost(row) or 0.0)
 
 
 def _interval(row: Row) -> str:

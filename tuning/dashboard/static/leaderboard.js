@@ -19,6 +19,7 @@ function columns(board) {
     ['sd', 'sd', (row) => fixed(row.sd, 4)],
     ...(known('sd_floor') ? [['sd_floor', 'by chance', (row) => fixed(row.sd_floor, 4)]] : []),
     ...(marked ? [['in_best_set', 'best-set', (row) => (row.in_best_set ? '*' : '')]] : []),
+    ...(board.objectives ? [['front', 'front', front]] : []),
     ['verdict', 'leader is', (row) => page.found.verdicts[row.config_id] || ''],
     ...(known('parameters') ? [['parameters', 'parameters', (row) => whole(row.parameters)]] : []),
     ...(known('multiply_accumulates') ? [['multiply_accumulates', 'multiply-acc.', (row) => whole(row.multiply_accumulates)]] : []),
@@ -33,7 +34,13 @@ function milliseconds(seconds) {
   return seconds == null ? '' : String(Number((1e3 * seconds).toPrecision(3)));
 }
 
+function front(row) {
+  if (!row.on_front) return '';
+  return row.front_decided ? 'front' : 'front (undecided)';
+}
+
 function sortKey(row, field) {
+  if (field === 'front') return (row.on_front ? 1 : 0) + (row.front_decided ? 1 : 0);
   if (field === 'verdict') return page.found.verdicts[row.config_id] || '';
   if (field === 'settings') return settingsOf(row.config_id);
   const value = row[field];
@@ -81,7 +88,7 @@ export function leaderboard(actions) {
 }
 
 function sortBy(field, actions) {
-  page.descending = page.sort === field ? !page.descending : ['mean', 'in_best_set', 'n'].includes(field);
+  page.descending = page.sort === field ? !page.descending : ['mean', 'in_best_set', 'front', 'n'].includes(field);
   page.sort = field;
   page.first = 0;
   actions.show();
