@@ -171,6 +171,11 @@ def _about_intervals(study: Study, board: Board) -> list[str]:
             "Scores decided which runs went on, which the intervals of the search know nothing of: "
             "they describe and test nothing."
         )
+    if study.spec.goes_by_time:
+        lines.append(
+            f"What {study.spec.oracle} would try elsewhere, or anew: it went by seconds or "
+            "latency, which depend on the machine and on what else that does."
+        )
     if any(row.n < comparison.BEST_SET_SEEDS for row in ranked) and study.imported is None:
         lines.append(
             f"With fewer than {comparison.BEST_SET_SEEDS} seeds there is no best-set: which "

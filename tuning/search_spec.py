@@ -172,9 +172,15 @@ class SearchSpec:
         """Whether its oracle chose epochs or seeds by score, which intervals know nothing of."""
         return self._oracle_says("CONTINUES") or self.allots_seeds
 
-    def _oracle_says(self, literal: str) -> bool:
+    @property
+    def goes_by_time(self) -> bool:
+        """Whether its oracle learns from seconds or latency: anew it would ask otherwise."""
+        timed = any(each.name in objectives.OF_THE_MACHINE for each in self.objectives)
+        return timed and self._oracle_says("LEARNS", absent=True)
+
+    def _oracle_says(self, literal: str, *, absent: bool = False) -> bool:
         known = self.oracle in registry.names("tuning.oracles")
-        return known and bool(registry.constant("tuning.oracles", self.oracle, literal, False))
+        return known and bool(registry.constant("tuning.oracles", self.oracle, literal, absent))
 
     @property
     def training_sets(self) -> tuple[str, ...]:

@@ -106,6 +106,8 @@ def _of_front(board: Board) -> list[str]:
     lines = [
         f"front of {names}: {len(on)} of {len(on) + len(off)} that can be placed; of each no other "
         "is as good in all of them and better in one."
+        if on
+        else f"front of {names}: nobody can be placed yet."
     ]
     if unsure := sum(not each.decided for each in on):
         lines.append(

@@ -144,7 +144,7 @@ def test_what_is_not_known_is_not_placed_and_named(tmp_path: Path) -> None:
     (line,) = (each for each in wording.remarks(board) if "not known" in each)
     assert line.startswith("Not placed, as latency is not known: ")
     none = comparison.compare(begin(tmp_path / "none", runs(WORTH, gap=0.01), spec))
-    assert "0 of 0 that can be placed" in " ".join(wording.remarks(none))
+    assert "nobody can be placed yet" in " ".join(wording.remarks(none))
     with pytest.raises(NothingToShow, match="all objectives yet"):
         figures.make("pareto", StudyFindings(begin(tmp_path / "none", [], spec)))
 
@@ -210,7 +210,7 @@ def test_it_is_told_in_text_json_and_csv(tmp_path: Path) -> None:
     first = found["configurations"][0]
     assert first["objectives"] == {"val_accuracy:max": pytest.approx(0.9), "parameters:min": 40}
     asked = told(str(study.folder), "--objective", "accuracy", "--objective", "macs")
-    assert "0 of 0" in asked
+    assert "nobody can be placed yet" in asked
 
 
 def marks(figure: Any) -> list[dict[str, Any]]:

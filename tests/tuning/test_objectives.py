@@ -86,6 +86,18 @@ def test_an_oracle_that_takes_one_is_refused_with_those_that_take_several(name: 
         plan._check_several("race", name)
 
 
+def test_an_oracle_that_learns_from_time_asks_otherwise_anew() -> None:
+    for further, oracle, expected in (
+        (("seconds:min",), "race", True),
+        (("latency:min",), "race", True),
+        (("seconds:min",), "random_search", False),
+        (("sd:min", "macs:min"), "race", False),
+        ((), "bayesian", False),
+    ):
+        spec = dataclasses.replace(SPEC, further=further, oracle=oracle)
+        assert spec.goes_by_time == expected
+
+
 def runs(**host: Any) -> list[RunRecord]:
     made = [record(8, i, value, parameters=99) for i, value in enumerate((0.5, 0.7, 0.9))]
     made = [dataclasses.replace(r, seconds=1.0 + i, host=host) for i, r in enumerate(made)]

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from kerascnn import host, registry, weights
-from tuning import begin, executors, objectives, typed
+from kerascnn import host, weights
+from tuning import begin, executors, typed
 from tuning.commands import _workers
 from tuning.repair import repair
 from tuning.study import Study
@@ -30,7 +30,7 @@ def introduce(study: Study) -> None:
     if study.spec.backend != begin.BACKENDS[0]:
         alone = "" if executors.is_installed(begin.BACKENDS[0]) else ", which alone is installed"
         click.echo(f"Trained with {study.spec.backend}{alone}.", err=True)
-    if learns_from_time(study):
+    if study.spec.goes_by_time:
         click.echo(
             f"{study.spec.oracle} goes by what depends on this machine and on what else it does: "
             "the same search elsewhere, or anew, asks otherwise. What is in the log stays.",
@@ -42,13 +42,6 @@ def introduce(study: Study) -> None:
         click.echo(f"{_runs(ended)} there already; going on from there.", err=True)
         for changed in other_versions(study.about.get("versions", {})):
             click.echo(changed, err=True)
-
-
-def learns_from_time(study: Study) -> bool:
-    """Returns whether an oracle that learns is told of seconds or latency."""
-    spec = study.spec
-    timed = any(each.name in objectives.OF_THE_MACHINE for each in spec.objectives)
-    return timed and bool(registry.constant("tuning.oracles", spec.oracle, "LEARNS", True))
 
 
 def mend(study: Study) -> None:
