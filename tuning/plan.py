@@ -6,7 +6,7 @@ from typing import Any
 from kerascnn import registry
 from kerascnn.checks import SCHEMES
 from kerascnn.spec import RunSpec, Value, default_of
-from tuning import begin, executors, objectives
+from tuning import begin, executors, objectives, oracles
 from tuning import space as spaces
 from tuning.rules import Rules
 from tuning.searchable import preset_of, space_of
@@ -85,6 +85,8 @@ def new_search(
         "max_macs": max_macs,
         "lookahead": 2 * max(2, workers or executors.cores()),
     }
+    for each in filter(None, (oracle, spec["points"])):
+        oracles.check(each, found)
     rest = list(zip(families[1:], found[1:], strict=True))
     return begin.prepare(
         families[0], dataset, fixed, spec, seed, threads, 1, executor, rest, **options

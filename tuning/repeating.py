@@ -9,7 +9,7 @@ from typing import Any
 from kerascnn import datasets, registry, weights
 from kerascnn.record import RunLog
 from kerascnn.spec import RunSpec
-from tuning import begin, executors, study
+from tuning import begin, executors, oracles, study
 from tuning.search_spec import SearchSpec
 from tuning.space import Choice, Space
 from tuning.study import Study
@@ -54,6 +54,8 @@ def read(text: str) -> Original:
     if not spec.oracle or "imported" in about:
         raise ValueError(f"{path} is of no search: --like repeats searches.")
     registry.source_file("tuning.oracles", spec.oracle)
+    for each in filter(None, (spec.oracle, spec.points)):
+        oracles.check(each, [contender.space for contender in spec.contenders])
     registry.source_file("kerascnn.trainers", spec.trainer)
     executors.check_installed(spec.backend)
     spec = _started(spec, path.parent)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kerascnn import registry
+from tuning import oracles
 from tuning.oracles import Ask, Oracle
 from tuning.space import Choice, Float, Int, Space, size
 
@@ -24,6 +25,8 @@ FIXED: Space = {"filters": Int(8, 8), "dropout": Float(0.5, 0.5), "pooling": Cho
 
 @pytest.fixture(params=registry.names("tuning.oracles"))
 def name(request: pytest.FixtureRequest) -> str:
+    if absent := oracles.missing(request.param):
+        pytest.skip(f"The oracle {request.param} takes {', '.join(absent)}.")
     return str(request.param)
 
 

@@ -11,14 +11,20 @@ from kerascnn import registry
 from tests import fake
 from tests.tuning.test_limits import LOOKS, after, without_budgets
 from tests.tuning.test_search import SPEC, begin, board, essence, in_one, in_two
-from tuning import comparison
+from tuning import comparison, oracles
 from tuning.search import Search
 from tuning.search_spec import SearchSpec
 from tuning.study import Study
 
 # The Bayesian oracle fits its model anew for every ask, and in every part for all before.
 ORACLES = [
-    pytest.param(name, marks=[pytest.mark.slow] if name == "bayesian" else [])
+    pytest.param(
+        name,
+        marks=[
+            *([pytest.mark.slow] if name == "bayesian" else []),
+            pytest.mark.skipif(bool(oracles.missing(name)), reason=f"{name} takes an extra."),
+        ],
+    )
     for name in registry.names("tuning.oracles")
 ]
 

@@ -21,7 +21,7 @@ from kerascnn.record import RunRecord, write_file
 from kerascnn.spec import RunSpec
 from tests import fake
 from tests.studies import board, essence
-from tuning import comparison, executors, leftovers
+from tuning import comparison, executors, leftovers, oracles
 from tuning.asking import Asking
 from tuning.executors import processes, serial
 from tuning.oracles import Ask
@@ -139,6 +139,20 @@ def test_a_bayesian_search_cut_past_its_random_phase_ends_as_if_it_was_not(tmp_p
     """With two workers: which scores an ask knows does not depend on who ends first."""
     spec = dataclasses.replace(SPEC, oracle="bayesian", trials=16, seeds=1)
     _resume_after_every_cut(tmp_path, spec, in_two, step=11)
+
+
+@pytest.mark.parametrize("oracle", ["tpe", "gp", "nsga2", "cma_es"])
+def test_a_search_by_optuna_cut_past_its_random_phase_ends_as_if_it_was_not(
+    tmp_path: Path, oracle: str
+) -> None:
+    """Its generations too are those of the log, whoever of two workers ends first."""
+    if absent := oracles.missing(oracle):
+        pytest.skip(f"The oracle {oracle} takes {', '.join(absent)}.")
+    spec = dataclasses.replace(SPEC, oracle=oracle, trials=22, seeds=1)
+    _resume_after_every_cut(tmp_path, spec, in_two, step=22)
+    one = begin(tmp_path / "one", spec)
+    in_one(one)
+    assert essence(one) == essence(Study(tmp_path / "whole"))
 
 
 @pytest.mark.parametrize("run", [in_one, in_two])

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 @click.option(
     "--points",
     metavar="ORACLE",
-    help="Who draws the points of a race: random_search or bayesian.  [default: random_search]",
+    help="Who draws the points of a race: "
+    f"{', '.join(registry.constant('tuning.oracles', 'race', 'POINTS'))}.  "
+    "[default: random_search]",
 )
 @click.option(
     "--trials",

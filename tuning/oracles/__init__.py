@@ -13,6 +13,9 @@ Contract of every public module here:
                          how many there are at most
     POINTS = (...)       optional, a literal: the oracles that may draw its points; one more keyword
                          is `points`, which of them does
+    EXTRA = "optuna"     optional, a literal: the extra of this package that it takes, and
+    NEEDS = (...)        the packages that are then there
+    NUMBERS = True       optional, a literal: it takes a space where some setting is a number
 
 `epochs` is the planned length of a run. An oracle does not train, time, retry, print or write
 files, and is called from one thread only. Its next ask is a function of its seed and of the
@@ -24,10 +27,13 @@ seeds; others are told of such a trial that it failed.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import importlib.util
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from kerascnn import registry
 from kerascnn.spec import Value
+from tuning.space import Choice, Domain, Space
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,3 +82,38 @@ class Oracle(Protocol):
 
         A score is a float; of several objectives, a tuple of floats.
         """
+
+
+def missing(name: str) -> tuple[str, ...]:
+    """Returns the packages that an oracle takes and this Python lacks."""
+    needs: tuple[str, ...] = registry.constant(__name__, name, "NEEDS", ())
+    return tuple(package for package in needs if importlib.util.find_spec(package) is None)
+
+
+def check(name: str, spaces: Iterable[Space]) -> None:
+    """Raises ValueError if an oracle cannot be made here, or has nothing to draw from a space.
+
+    Args:
+        name: The oracle.
+        spaces: What it is to draw from.
+    """
+    if absent := missing(name):
+        extra = registry.constant(__name__, name, "EXTRA")
+        raise ValueError(
+            f"The oracle {name} takes {', '.join(absent)}, not installed here. "
+            f"Try: python -m pip install -e '.[{extra}]'"
+        )
+    if not registry.constant(__name__, name, "NUMBERS", False):
+        return
+    for space in spaces:
+        if not any(_has_numbers(domain) for domain in space.values()):
+            raise ValueError(
+                f"The oracle {name} learns numbers alone, and none varies here: "
+                f"{', '.join(space) or 'nothing does'}."
+            )
+
+
+def _has_numbers(domain: Domain) -> bool:
+    if isinstance(domain, Choice):
+        return len(domain.values) > 1 and type(domain.values[0]) in (int, float)
+    return domain.low < domain.high

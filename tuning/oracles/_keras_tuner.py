@@ -4,12 +4,11 @@ The only module that knows its oracles and hyperparameters. Its oracles expect t
 folder, worker ids and retries; ours keep none of these and write no files.
 """
 
-import hashlib
 import random
 import statistics
 import sys
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras_tuner
@@ -18,11 +17,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from kerascnn.spec import Value
 from tuning import space as spaces
-from tuning.oracles import Ask
+from tuning.oracles import Ask, _points
 from tuning.space import Domain, Float, Int, Space
-
-# Draws of an already tried point before an untried one is searched for.
-_COLLISIONS = 50
 
 
 class UnlearningOracle:
@@ -57,7 +53,7 @@ class UnlearningOracle:
         if not self._space or not new:
             return None
         # From (seed, trial) alone, and never 0, which Keras Tuner takes for "no seed".
-        self._oracle._seed_state = derive(self._seed, trial)
+        self._oracle._seed_state = _points.derive(self._seed, trial)
         # A fresh worker id each time: a known worker is given its old trial again.
         asked = self._oracle.create_trial(f"ask{len(self._oracle.trials)}")
         if asked.status == "RUNNING":
@@ -80,7 +76,7 @@ class UnlearningOracle:
 
     def _untried(self, trial: int) -> dict[str, Value] | None:
         tried = [each.hyperparameters.values for each in self._oracle.trials.values()]
-        return untried(self._space, tried, random.Random(f"{self._seed}/{trial}"))
+        return _points.untried(self._space, tried, random.Random(f"{self._seed}/{trial}"))
 
 
 class LearningOracle:
@@ -120,7 +116,7 @@ class LearningOracle:
         self._scores[trial] = statistics.fmean(scores) if scores else None
 
     def ask(self, trial: int, *, new: bool = True) -> Ask | None:
-        if not new or is_exhausted(self._space, len(self._points)):
+        if not new or _points.is_exhausted(self._space, len(self._points)):
             return None
         with warnings.catch_warnings():
             # That a length scale of the kernel ends at its bound is no news to anyone.
@@ -132,15 +128,15 @@ class LearningOracle:
     def _proposed(self, trial: int) -> Mapping[str, Value]:
         oracle = self._so_far(trial)
         values = oracle.populate_space(f"ask{trial}").get("values")
-        tried = {_key(point, self._space) for point in self._points.values()}
-        if values is None or _key(values, self._space) in tried:
+        tried = {_points.key(point, self._space) for point in self._points.values()}
+        if values is None or _points.key(values, self._space) in tried:
             return self._best_untried(oracle, random.Random(f"{self._seed}/{trial}"))
         proposed: Mapping[str, Value] = values
         return proposed
 
     def _so_far(self, trial: int) -> Any:
         """Makes the oracle of this ask, from (seed, trial), the points and their scores."""
-        seed = derive(self._seed, trial)
+        seed = _points.derive(self._seed, trial)
         oracle = make(
             getattr(keras_tuner.oracles, self._name),
             self._space,
@@ -149,7 +145,7 @@ class LearningOracle:
             seed=seed,
             **self._options,
         )
-        worst = worst_of(self._scores.values(), maximize=self._maximize)
+        worst = _points.worst_of(self._scores.values(), maximize=self._maximize)
         for number in [number for number in self._points if number in self._scores]:
             score = self._scores[number]
             entered = enter(oracle, f"trial{number}", self._points[number])
@@ -165,11 +161,11 @@ class LearningOracle:
     def _best_untried(self, oracle: Any, rng: random.Random) -> Mapping[str, Value]:
         """Returns the untried point with the best confidence bound, of a thousand drawn."""
         tried = list(self._points.values())
-        keys = {_key(point, self._space) for point in tried}
+        keys = {_points.key(point, self._space) for point in tried}
         drawn = (spaces.sample(self._space, rng) for _ in range(1000))
-        candidates = [point for point in drawn if _key(point, self._space) not in keys]
+        candidates = [point for point in drawn if _points.key(point, self._space) not in keys]
         if not candidates or not hasattr(oracle.gpr, "X_train_"):
-            found = candidates[0] if candidates else untried(self._space, tried, rng)
+            found = candidates[0] if candidates else _points.untried(self._space, tried, rng)
             assert found is not None, "The space was checked not to be exhausted."
             return found
         names = [hp for hp in oracle.hyperparameters.space if hp in oracle._nonfixed_space()]
@@ -194,7 +190,7 @@ def make(kind: type, space: Space, *, maximize: bool, **options: Any) -> Any:
         **options,
     )
     oracle.verbose = 0
-    oracle._max_collisions = _COLLISIONS
+    oracle._max_collisions = _points.COLLISIONS
     oracle.save = lambda: None
     oracle._save_trial = lambda trial: None
     # It would walk over all trials at the end of each; here any number may fail.
@@ -217,40 +213,6 @@ def end(oracle: Any, trial: Any, score: float) -> None:
     trial.status = "COMPLETED"
     oracle.update_trial(trial.trial_id, {"score": score})
     oracle.end_trial(trial)
-
-
-def worst_of(scores: Iterable[float | None], *, maximize: bool) -> float:
-    """Returns the worst score seen, which a failed trial counts as; 0 before there is one."""
-    known = [score for score in scores if score is not None]
-    return (min if maximize else max)(known, default=0.0)
-
-
-def is_exhausted(space: Space, tried: int) -> bool:
-    """Returns whether a space has no point left once `tried` distinct ones were tried."""
-    count = spaces.size(space)
-    return not space or (count is not None and tried >= count)
-
-
-def untried(
-    space: Space, tried: Iterable[Mapping[str, Value]], rng: random.Random
-) -> dict[str, Value] | None:
-    """Returns a point never tried, or None: the space is exhausted, or without end."""
-    count = spaces.size(space)
-    if count is None:
-        return None
-    keys = {_key(point, space) for point in tried}
-    start = rng.randrange(count)
-    for index in range(count):
-        point = spaces.nth(space, (start + index) % count)
-        if _key(point, space) not in keys:
-            return point
-    return None
-
-
-def derive(seed: int, trial: int) -> int:
-    """Returns the random state of an ask: 1 to 2**31, from (seed, trial) alone."""
-    digest = hashlib.sha256(f"{seed}/{trial}".encode()).digest()
-    return (int.from_bytes(digest[:4], "big") >> 1) + 1
 
 
 def hyperparameters(space: Space) -> keras_tuner.HyperParameters:
@@ -283,7 +245,3 @@ def register(
     if len(domain.values) > 1:
         return hp.Choice(name, list(domain.values), **first)
     return hp.Fixed(name, domain.values[0])
-
-
-def _key(values: Mapping[str, Value], space: Space) -> tuple[Value, ...]:
-    return tuple(values[name] for name in space)

@@ -19,7 +19,7 @@ from typing import Any
 import keras_tuner
 
 from tuning import space as spaces
-from tuning.oracles import Ask, Oracle, _keras_tuner
+from tuning.oracles import Ask, Oracle, _keras_tuner, _points
 from tuning.space import Space
 
 LEARNS = True
@@ -67,15 +67,15 @@ class HyperbandOracle:
         score = statistics.fmean(scores) if scores else None
         if score is not None:
             known = [*self._worst, score]
-            self._worst = [_keras_tuner.worst_of(known, maximize=self._maximize)]
+            self._worst = [_points.worst_of(known, maximize=self._maximize)]
         if (entered := self._brackets.trials.get(str(trial))) is not None:
             self._end(entered, score)
 
     def ask(self, trial: int, *, new: bool = True) -> Ask | None:
         if not self._space:
             return None
-        self._brackets.closed = not new or _keras_tuner.is_exhausted(self._space, self._points)
-        self._brackets._seed_state = _keras_tuner.derive(self._seed, trial)
+        self._brackets.closed = not new or _points.is_exhausted(self._space, self._points)
+        self._brackets._seed_state = _points.derive(self._seed, trial)
         name = str(trial)
         while (values := self._brackets.propose(name)) is not None:
             entered = _keras_tuner.enter(self._brackets, name, values)
@@ -99,7 +99,7 @@ class HyperbandOracle:
     def _end(self, entered: Any, score: float | None) -> None:
         if score is None:
             self._failed.add(entered.trial_id)
-            score = _keras_tuner.worst_of(self._worst, maximize=self._maximize)
+            score = _points.worst_of(self._worst, maximize=self._maximize)
         _keras_tuner.end(self._brackets, entered, score)
 
 
@@ -158,5 +158,5 @@ class _Brackets(keras_tuner.oracles.HyperbandOracle):  # type: ignore[misc]
         if values is None:  # Only tried points were drawn.
             tried = [trial.hyperparameters.values for trial in self.trials.values()]
             rng = random.Random(self._seed_state)
-            values = _keras_tuner.untried(self.own_space, tried, rng)
+            values = _points.untried(self.own_space, tried, rng)
         return values

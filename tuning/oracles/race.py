@@ -34,7 +34,7 @@ LEARNS = True
 CONTINUES = True
 ALLOTS_SEEDS = True
 SEVERAL = True
-POINTS = ("random_search", "bayesian")
+POINTS = ("random_search", "bayesian", "tpe", "gp", "nsga2")
 
 # Parts of the planned epochs.
 _RUNGS = (2 / 9, 4 / 9, 1.0)
