@@ -259,9 +259,19 @@ SEARCHERS: Mapping[str, Searcher] = {
     "our hyperband": functools.partial(our_oracle, oracle="hyperband"),
     "race": functools.partial(our_oracle, oracle="race", seeds=3),
     "our bayesian": functools.partial(our_oracle, oracle="bayesian"),
+    "our tpe": functools.partial(our_oracle, oracle="tpe"),
+    "our nsga2": functools.partial(our_oracle, oracle="nsga2"),
+    "our cma_es": functools.partial(our_oracle, oracle="cma_es"),
+    "our gp": functools.partial(our_oracle, oracle="gp"),
 }
 # Name in the table -> the package it needs
-NEEDS = {"Optuna TPE, Hyperband": "optuna"}
+NEEDS = {
+    "Optuna TPE, Hyperband": "optuna",
+    "our tpe": "optuna",
+    "our nsga2": "optuna",
+    "our cma_es": "cmaes",
+    "our gp": "torch",
+}
 
 
 def missing(name: str) -> str | None:

@@ -88,6 +88,7 @@ LAYERS = [
         "tuning.shortlisting",
         "tuning.from_keras_tuner",
         "tuning.into_keras_tuner",
+        "tuning.into_optuna",
         "tuning.earlier",
         "tuning.wording",
         "tuning.robust_runs",
