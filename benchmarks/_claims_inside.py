@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks._claims_lab import Data, Found, Lab, Runs, below_zero, contrast
-from kerascnn import datasets, trainers, training
+from kerascnn import building, datasets, trainers
 from kerascnn.spec import RunSpec
 from tuning import measures, robustness
 from tuning.robust_runs import Protocol
@@ -94,7 +94,7 @@ def _selectivities(lab: Lab, each: Data) -> tuple[list[str], Array]:
         )
         found.append([_index(np.asarray(each), data.labels[images]) for each in outputs])
 
-    build = training.builder(spec, data)
+    build = building.Builder(spec, data)
     trainers.load("compiled")(build, data, specs, on_epoch=lambda *told: None, on_end=look)
     return names, np.array(found)
 

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from kerascnn import datasets, quiet, registry, training
+from kerascnn import building, datasets, quiet, registry
 from kerascnn.spec import RunSpec
 from kerascnn.trainers import Stop
 
@@ -31,7 +31,7 @@ def train(filters: int, trainer: str) -> None:
 
     entry = registry.load("kerascnn.trainers", trainer)
     entry.train(
-        training.builder(spec, data), data, [spec], on_epoch=stop, on_end=lambda *ended: None
+        building.Builder(spec, data), data, [spec], on_epoch=stop, on_end=lambda *ended: None
     )
 
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks import _curves
-from kerascnn import cache, datasets, quiet, training
+from kerascnn import building, cache, datasets, quiet
 from kerascnn.spec import RunSpec, Value
 from tuning import executors
 from tuning.executors import processes
@@ -122,7 +122,7 @@ def _run(spec: RunSpec, epochs: int, times: Times) -> list[list[int]]:
 
     start = time.process_time()
     drawn = Epochs(data(), spec)
-    model = training.builder(spec, data())(spec.seed)
+    model = building.Builder(spec, data())(spec.seed)
     program = _programs.program(model, data(), spec, drawn.steps)
     run = compiled.Run(program, _programs.source(data()), drawn)
     times["building"].append(time.process_time() - start)

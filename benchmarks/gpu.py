@@ -41,7 +41,7 @@ import jax  # noqa: E402
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
-from kerascnn import datasets, trainers, training  # noqa: E402
+from kerascnn import building, datasets, trainers  # noqa: E402
 from kerascnn.spec import RunSpec  # noqa: E402
 from kerascnn.trainers import _group  # noqa: E402
 
@@ -153,7 +153,7 @@ def prepared(
         phase="final",
     ).configure(settings)
     data = datasets.load(spec.dataset, **spec.data_options)
-    return data, training.builder(spec, data), spec
+    return data, building.Builder(spec, data), spec
 
 
 def flops(options: argparse.Namespace, network: str, precision: str) -> float:
@@ -220,7 +220,7 @@ def time_to_94(options: argparse.Namespace) -> None:
         precision=options.precisions,
     ).configure({"filters": options.filters})
     data = datasets.load(spec.dataset, **spec.data_options)
-    build = training.builder(spec, data)
+    build = building.Builder(spec, data)
     specs = [spec.repeated(0, "final", repeat) for repeat in range(int(options.seeds))]
     start = time.perf_counter()
     form = options.form or trainers.choose("vectorized", build, data, specs)["form"]

@@ -27,7 +27,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from kerascnn import datasets, quiet, registry, training
+from kerascnn import building, datasets, quiet, registry
 from kerascnn.spec import RunSpec
 from kerascnn.trainers import Stop
 from tuning import executors
@@ -117,7 +117,7 @@ def measure(
     gc.collect()
     specs = [dataclasses.replace(spec, seed=seed) for seed in range(2)]
     clock = Clock(seconds, now)
-    build = training.builder(spec, data)
+    build = building.Builder(spec, data)
     train(build, data, specs, on_epoch=clock, on_end=lambda *ended: None)
     return clock.measured()
 

@@ -1,24 +1,21 @@
 """The one function a worker executes: specs in, records out."""
 
-import contextlib
 import errno
 import functools
 import io
 import os
-import random
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from kerascnn import costs, datasets, metrics, precision, quiet, registry, trainers
+from kerascnn import costs, datasets, metrics, quiet, trainers
 from kerascnn.attempt import Attempt
+from kerascnn.building import Builder, InfeasibleError
 from kerascnn.checkpoint import Checkpoint
 from kerascnn.record import RunRecord, write_file
 from kerascnn.spec import RunSpec
-from kerascnn.starts import Start
 
 if TYPE_CHECKING:
     from kerascnn.datasets._arrays import Dataset
@@ -85,7 +82,7 @@ def run(
         try:
             _train(pending, trainer, ceilings)
             _end(pending, status="failed", error="It was given up before its last epoch.")
-        except _InfeasibleError as error:
+        except InfeasibleError as error:
             _end(pending, status="infeasible", error=str(error))
         except Exception as error:
             if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
@@ -106,12 +103,8 @@ def choose(specs: Sequence[RunSpec], *, trainer: str, ceilings: costs.Ceilings) 
         build, data = _ready(specs[0])
         over = ceilings.reason(costs.measure(build.bare, specs[0]))
         return {} if over else trainers.choose(trainer, build, data, specs)
-    except _InfeasibleError:
+    except InfeasibleError:
         return {}
-
-
-class _InfeasibleError(Exception):
-    """The network cannot be built for these images, or costs more than it may."""
 
 
 def _end(runs: Sequence[Attempt], **fields: Any) -> None:
@@ -131,7 +124,7 @@ def _train(runs: Sequence[Attempt], trainer: str, ceilings: costs.Ceilings) -> N
         each.costs, each.images = found, Epochs(data, each.spec).count
         each.started = build.start.told()
     if reason := ceilings.reason(found):
-        raise _InfeasibleError(reason)
+        raise InfeasibleError(reason)
     if (form := trainers.choose(trainer, build, data, specs).get("form")) is not None:
         for each in runs:
             each.trainer = trainer = f"{trainers.named(trainer)[0]}:{form}"
@@ -163,64 +156,14 @@ def _train(runs: Sequence[Attempt], trainer: str, ceilings: costs.Ceilings) -> N
     )
 
 
-def _ready(spec: RunSpec) -> tuple["Builder", "Dataset"]:
+def _ready(spec: RunSpec) -> tuple[Builder, "Dataset"]:
     """Returns what builds the network of a seed, and the data."""
     keras = quiet.import_keras()  # It takes seconds: only workers pay.
     # Names start over, so that networks that are alike are so by name too. Freeing memory as well
     # would cost a third of a second each time; what is cyclic Python collects by itself.
     keras.utils.clear_session(free_memory=False)
     data = _load(spec)
-    return builder(spec, data), data
-
-
-def builder(spec: RunSpec, data: "Dataset") -> "Builder":
-    """Returns what builds the network of a seed for images of `data`, as trainers call it."""
-    return Builder(spec, data)
-
-
-class Builder:
-    """Builds the network of a seed; see `builder`.
-
-    Attributes:
-        start: What its networks start from.
-    """
-
-    def __init__(self, spec: RunSpec, data: "Dataset") -> None:
-        self._spec, self._data = spec, data
-        self._family = _family(spec)
-        self.start = Start(spec)
-
-    def __call__(self, seed: int) -> Any:
-        """Returns the network with the weights that it begins with."""
-        return self._built(seed, bare=False)
-
-    def bare(self, seed: int) -> Any:
-        """Returns the network without what weights it starts from, for its shapes."""
-        return self._built(seed, bare=True)
-
-    def _built(self, seed: int, *, bare: bool) -> Any:
-        spec, data = self._spec, self._data
-        settings = {**spec.hyperparameters, **self.start.settings}
-        try:
-            self.start.check_images(data.input_shape[-1])
-            with _python_seed(seed), precision.policy(spec.precision):
-                model = self._family.build(data.input_shape, data.num_classes, **settings)
-        except ValueError as error:
-            raise _InfeasibleError(str(error)) from None
-        check_ending(model, spec.family)
-        precision.end_in_float32(model)
-        try:
-            self.start.begin(model, bare=bare)
-        except ValueError as error:
-            raise _InfeasibleError(str(error)) from None
-        return model
-
-
-def _family(spec: RunSpec) -> ModuleType:
-    found = registry.code_hash("kerascnn.models", spec.family)
-    if spec.code and found != spec.code:
-        raise RuntimeError(f"{spec.family} changed: its hash is {found}, the run's {spec.code}.")
-    return registry.load("kerascnn.models", spec.family)
+    return Builder(spec, data), data
 
 
 def _time(runs: Sequence[Attempt], run: Attempt, data: "Dataset", model: Any) -> None:
@@ -275,20 +218,6 @@ def save_array(path: Path, array: Any) -> None:
     write_file(path, content.getvalue())
 
 
-def check_ending(model: Any, family: str) -> None:
-    """Refuses the network of a family that does not end as the room's contract says.
-
-    Raises:
-        TypeError: If its last layers are not `logits` and `probabilities`.
-    """
-    last = [layer.name for layer in model.layers[-2:]]
-    if last != ["logits", "probabilities"]:
-        raise TypeError(
-            "A family must end in the layers 'logits' and 'probabilities'. "
-            f"Received: {family} with {last}"
-        )
-
-
 def _load(spec: RunSpec) -> "Dataset":
     data = _loaded(spec.dataset, **spec.data_options)
     if spec.fingerprint and data.fingerprint != spec.fingerprint:
@@ -302,14 +231,3 @@ def _load(spec: RunSpec) -> "Dataset":
 @functools.lru_cache(maxsize=1)
 def _loaded(dataset: str, **options: Any) -> "Dataset":
     return datasets.load(dataset, **options)
-
-
-@contextlib.contextmanager
-def _python_seed(seed: int) -> Iterator[None]:
-    """Seeds what Keras' layers draw their own seeds from, and puts it back as it was."""
-    state = random.getstate()
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(state)

@@ -40,7 +40,7 @@ LAYERS = [
         "kerascnn.explainers",
     },
     {"kerascnn.trainers", "kerascnn.anatomy", "kerascnn.signals"},
-    {"kerascnn.attempt", "kerascnn.answers"},
+    {"kerascnn.attempt", "kerascnn.answers", "kerascnn.building"},
     {"kerascnn.training"},
     {
         "tuning.space",

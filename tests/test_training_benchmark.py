@@ -10,9 +10,9 @@ import pytest
 from benchmarks import _timing, training
 from benchmarks.training import BY_HAND, Clock, Measured
 from kerascnn import datasets
+from kerascnn.building import Builder
 from kerascnn.spec import RunSpec
 from kerascnn.trainers import Stop
-from kerascnn.training import builder
 
 
 def test_things_take_turns_backwards_every_other_round() -> None:
@@ -105,7 +105,7 @@ def test_by_hand_does_the_work_of_fit() -> None:
         def take(i: int, epoch: int, metrics: Mapping[str, float], name: str = name) -> None:
             seen[name] += [metrics[each] for each in sorted(metrics)]
 
-        build = builder(spec, data)
+        build = Builder(spec, data)
         train(build, data, specs, on_epoch=take, on_end=lambda *ended: None)
     assert len(seen["fit"]) == 2 * 3 * 4
     np.testing.assert_allclose(seen[BY_HAND], seen["fit"], rtol=0, atol=1e-4)

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import keras_tuner
 
-from kerascnn import quiet, registry, training
+from kerascnn import building, quiet, registry
 from kerascnn.spec import CONFIGURABLE, RunSpec, Value, default_of
 from kerascnn.trainers._optimizer import Optimizer
 from tuning.oracles import _keras_tuner
@@ -91,7 +91,7 @@ class FamilyModel(keras_tuner.HyperModel):  # type: ignore[misc]
             model = family.build(self._input_shape, self._num_classes, **spec.hyperparameters)
         except ValueError as error:
             raise keras_tuner.errors.FailedTrialError(str(error)) from None
-        training.check_ending(model, spec.family)
+        building.check_ending(model, spec.family)
         model.compile(
             # Built at once: a trial that Hyperband promotes would go on without its state.
             optimizer=Optimizer(spec, 1, model.trainable_variables).keras,

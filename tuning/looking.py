@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from kerascnn import attempt, datasets, quiet, registry, training
+from kerascnn import attempt, building, datasets, quiet, registry
 from kerascnn.exporters import keras_archive
 from kerascnn.record import RunRecord
 from tuning import leaving, retraining
@@ -96,7 +96,7 @@ def look(study: Study, record: RunRecord, question: Question) -> Found:
     quiet.import_keras()
     data = _data(record)
     if not is_kept(study, record):  # What cannot be explained need not be trained.
-        _suited(training.builder(record.spec, data).bare(record.spec.seed), question)
+        _suited(building.Builder(record.spec, data).bare(record.spec.seed), question)
     with _network(study, record) as model:
         suited, left_out = _suited(model, question)
         return _explained(model, suited, left_out, question, data)

@@ -6,7 +6,7 @@ import keras
 import pytest
 from keras import layers
 
-from kerascnn import costs, registry, training
+from kerascnn import building, costs, registry
 from kerascnn.costs import Ceilings, Costs
 from kerascnn.spec import RunSpec
 
@@ -83,7 +83,7 @@ def test_memory_is_weights_with_what_training_keeps_and_every_output() -> None:
 
 def test_outputs_in_bfloat16_take_half() -> None:
     def build(seed: int) -> keras.Model:
-        return training.builder(RunSpec(family="cnn", dataset="d", precision=precision), _Data)(0)
+        return building.Builder(RunSpec(family="cnn", dataset="d", precision=precision), _Data)(0)
 
     found = {}
     for precision in ("float32", "bfloat16"):
@@ -123,7 +123,7 @@ def test_published_networks_cost_what_was_published(
 
 @pytest.mark.parametrize("family", registry.names("kerascnn.models"))
 def test_a_network_that_is_not_allocated_costs_the_same(family: str) -> None:
-    build = training.builder(RunSpec(family=family, dataset="d"), _Data)
+    build = building.Builder(RunSpec(family=family, dataset="d"), _Data)
     keras.utils.clear_session(free_memory=False)
     measured = costs.measure(build, SPEC)
     model = build(0)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from kerascnn import attempt, checkpoint, datasets, registry, signals, trainers, training
+from kerascnn import attempt, building, checkpoint, datasets, registry, signals, trainers, training
 from kerascnn.checkpoint import Checkpoint
 from kerascnn.loggers import gradients
 from kerascnn.record import RunRecord
@@ -90,7 +90,7 @@ def test_one_step_of_sgd_moves_the_weights_by_the_rate_times_the_gradient(tmp_pa
     assert record.status == "finished", record.error
     own = left(tmp_path, spec)["layers"]["logits"]
     data = datasets.load("synthetic")
-    weights = training.builder(spec, data)(spec.seed).get_weights()
+    weights = building.Builder(spec, data)(spec.seed).get_weights()
     size = np.sqrt(sum(np.square(each).sum() for each in weights))
     assert own["update"] == [None, pytest.approx(0.25 * own["norm"][0] / size, rel=1e-4)]
 
@@ -254,7 +254,7 @@ def ratio(family: str, **settings: Any) -> float:
     """The norm of the first layer's gradient over the last one's, before training."""
     data = datasets.load("synthetic")
     spec = dataclasses.replace(SPEC, family=family, hyperparameters=settings)
-    probe = signals.Probe(training.builder(spec, data), data)
+    probe = signals.Probe(building.Builder(spec, data), data)
     found = probe.measure(spec, probe.fresh(spec.seed), ())
     norms = [value for name, value in found.items() if name.endswith("/norm")]
     return norms[0] / norms[-1]

@@ -11,7 +11,7 @@ import pytest
 from keras.src.applications import efficientnet as keras_efficientnet
 from keras.src.legacy.saving import legacy_h5_format
 
-from kerascnn import saved_layers, starts, training, weights
+from kerascnn import building, saved_layers, starts, weights
 from kerascnn.spec import RunSpec, short
 from tuning.searchable import preset_of
 
@@ -24,8 +24,8 @@ def data(*shape: int) -> Any:
     return types.SimpleNamespace(input_shape=shape or SHAPE, num_classes=7)
 
 
-def builder(spec: RunSpec, *shape: int) -> training.Builder:
-    return training.builder(spec, data(*shape))
+def builder(spec: RunSpec, *shape: int) -> building.Builder:
+    return building.Builder(spec, data(*shape))
 
 
 def images() -> np.ndarray:
@@ -150,7 +150,7 @@ def test_of_a_vgg_for_images_of_another_size_the_dense_layers_start_anew(tmp_pat
             ({"depth": 11}, SHAPE, r"block2_conv1 is 3x3x64x128 .* here, 3x3x64x64 .* there"),
             ({"depth": 19}, SHAPE, "block5_conv4 is .* missing there"),
         ):
-            with pytest.raises(training._InfeasibleError, match=message):
+            with pytest.raises(building.InfeasibleError, match=message):
                 builder(spec_of("vgg16", path, **{"dense": 8, **settings}), *shape).bare(0)
     with pytest.raises(
         ValueError, match=r"are for efficientnet, resnet, vgg\. Received: cnn, which"
@@ -209,10 +209,10 @@ def test_a_run_gives_the_layers_that_fit_from_the_first_on(tmp_path: Path) -> No
         r"do not fit: block1_conv1 is 5x5x3x4 here, 3x3x3x4 there; block2_conv1 is 5x5x4x8 here, "
         r"3x3x4x8 there\. 3 of 5 layers fit"
     )
-    with pytest.raises(training._InfeasibleError, match=message):
+    with pytest.raises(building.InfeasibleError, match=message):
         builder(wide)(0)
     with pytest.raises(
-        training._InfeasibleError, match="images with 3 channels, these have 1: block1_conv1"
+        building.InfeasibleError, match="images with 3 channels, these have 1: block1_conv1"
     ):
         builder(SPEC.configure({**SMALL, "weights": folder}), 32, 32, 1)(0)
 
@@ -240,10 +240,10 @@ def test_freezing_keeps_a_layer_and_all_that_lead_to_it(tmp_path: Path) -> None:
     assert not trained & {"stem_conv", "stem_conv_norm", "stage1_block1_conv2"}
     assert "stage2_block1_conv1" not in trained
     with pytest.raises(
-        training._InfeasibleError, match=r"No 'stage1_block1_ad' in the layers.*'stage1_block1_add'"
+        building.InfeasibleError, match=r"No 'stage1_block1_ad' in the layers.*'stage1_block1_add'"
     ):
         builder(base.configure({"freeze": "stage1_block1_ad"}))(0)
-    with pytest.raises(training._InfeasibleError, match="'logits'` leaves nothing to train"):
+    with pytest.raises(building.InfeasibleError, match="'logits'` leaves nothing to train"):
         builder(base.configure({"freeze": "logits"}))(0)
 
 
