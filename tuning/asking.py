@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kerascnn import host, quiet, registry
+from tuning.contender import Contender
 from tuning.oracles import Ask, Oracle
-from tuning.search_spec import Contender, SearchSpec
+from tuning.search_spec import SearchSpec
 from tuning.trial import Trial
 from tuning.trials import Trials
 

@@ -14,7 +14,8 @@ from kerascnn.record import write_file
 from kerascnn.spec import RunSpec, Value, settings
 from tuning import executors, study, typed
 from tuning import space as spaces
-from tuning.search_spec import Contender, SearchSpec
+from tuning.contender import Contender
+from tuning.search_spec import SearchSpec
 from tuning.space import Space
 from tuning.study import Study
 

@@ -7,8 +7,8 @@ from typing import Any
 from kerascnn.spec import RunSpec, settings, value_of
 from tuning import comparison, enqueued
 from tuning import space as spaces
+from tuning.contender import Contender
 from tuning.enqueued import Point
-from tuning.search_spec import Contender
 from tuning.study import Study, find
 
 # Configurations that are tried first, if the user does not say how many.

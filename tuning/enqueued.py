@@ -9,7 +9,7 @@ from typing import Any
 
 from kerascnn import registry
 from kerascnn.spec import Value, settings, value_of
-from tuning.search_spec import Contender
+from tuning.contender import Contender
 from tuning.study import Study
 
 Point = dict[str, Value]

@@ -2,54 +2,20 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from kerascnn import metrics, registry, weights
 from kerascnn.checks import DRAW, SCHEMES, subset_parts
-from kerascnn.spec import RunSpec, Value, value_of
+from kerascnn.spec import RunSpec, Value
 from tuning import objectives
 from tuning import space as spaces
+from tuning.contender import Contender, told, told_space
 from tuning.objectives import Objective
 from tuning.rules import Rules
 from tuning.space import Space
 
 # What says how far a study goes, and from where it is worked on: not what it is.
 _REACH = ("trials", "seeds", "lookahead")
-# Fields of a later day at their defaults: of several families, each names its own.
-_LATER = {"weights": weights.NONE, "freeze": "none"}
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Contender:
-    """One family in a search.
-
-    Attributes:
-        base: What all its runs share; a point's values replace its own.
-        space: Domain by name of the setting.
-    """
-
-    base: RunSpec
-    space: Space
-
-    @property
-    def name(self) -> str:
-        """The family's name, of the user's own file without folder and ending."""
-        return Path(self.base.family).stem
-
-    def defaults(self) -> dict[str, Value]:
-        """Returns the point that every other must beat: the family's own defaults."""
-        return {name: value_of(self.base, name) for name in self.space}
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns the fields as JSON values."""
-        space = {name: spaces.to_json(domain) for name, domain in self.space.items()}
-        return {"base": self.base.to_json(), "space": space}
-
-    @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> "Contender":
-        space = {name: spaces.from_json(domain) for name, domain in fields["space"].items()}
-        return cls(base=RunSpec.from_json(fields["base"]), space=space)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -259,7 +225,7 @@ class SearchSpec:
         """Returns what another study would have to differ in, flat, by readable names."""
         fields = {name: value for name, value in self.to_json().items() if name not in _REACH}
         base = fields.pop("base")
-        fields["space"] = _told_space(self.space)
+        fields["space"] = told_space(self.space)
         fields["objective"] = ",".join((self.objective, *self.further))
         del fields["others"], fields["rules"], fields["further"]
         fields |= self.rules.changed()
@@ -268,12 +234,11 @@ class SearchSpec:
         if self.others:
             fields["families"] = ",".join(contender.name for contender in self.contenders)
         for other in self.others:
-            told = {**_told(other.base.to_json()), "space": _told_space(other.space)}
-            told = {n: v for n, v in told.items() if (n, v) not in _LATER.items()}
-            fields |= {f"{name} of {other.name}": value for name, value in told.items()}
+            beside = other.told_beside()
+            fields |= {f"{name} of {other.name}": value for name, value in beside.items()}
         if not self.oracle:  # Several `train` commands share a study if they share these.
             base = {name: base[name] for name in ("fingerprint", "split_seed", "image_size")}
-        return {**_told(base), **fields}
+        return {**told(base), **fields}
 
 
 def _check_subsets(subsets: str) -> None:
@@ -282,22 +247,3 @@ def _check_subsets(subsets: str) -> None:
         raise ValueError(registry.unknown("schemes", scheme, SCHEMES))
     if not count.isdecimal() or int(count) < 2:
         raise ValueError(f"`subsets >= 2` must hold. Received: {count}")
-
-
-def _told(base: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what counts of a base: not where the data and the user's own code lie."""
-    # The fingerprint stands for the data, and for how they were divided.
-    told = {name: value for name, value in base.items() if name not in ("dataset", "group_by")}
-    if told.get("code"):
-        told["family"] = Path(told["family"]).name
-    if "weights" in told:
-        told["weights"] = weights.content(told["weights"])
-    return told
-
-
-def _told_space(space: Space) -> dict[str, Any]:
-    """Returns what counts of a space: not where files of weights lie."""
-    told: dict[str, Any] = {name: spaces.to_json(domain) for name, domain in space.items()}
-    if "weights" in told:
-        told["weights"]["values"] = [weights.content(v) for v in told["weights"]["values"]]
-    return told

@@ -10,7 +10,8 @@ import pytest
 from tests import fake
 from tests.tuning.test_search import BASE, HYPERBAND, RACE, SPACE, SPEC, begin, in_one
 from tuning import comparison
-from tuning.search_spec import Contender, SearchSpec
+from tuning.contender import Contender
+from tuning.search_spec import SearchSpec
 from tuning.space import Choice, Float, Int
 from tuning.study import Study
 

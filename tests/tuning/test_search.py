@@ -23,10 +23,11 @@ from tests import fake
 from tests.studies import board, essence
 from tuning import comparison, executors, leftovers, oracles
 from tuning.asking import Asking
+from tuning.contender import Contender
 from tuning.executors import processes, serial
 from tuning.oracles import Ask
 from tuning.search import Search
-from tuning.search_spec import Contender, SearchSpec
+from tuning.search_spec import SearchSpec
 from tuning.space import Choice, Float, Int
 from tuning.study import Study, create
 from tuning.trials import Trials
