@@ -1,6 +1,7 @@
 """Runs pinned to GPUs, by device lists that are made up: what workers see, what is refused."""
 
 import os
+import subprocess
 import sys
 import types
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from tuning import executors, launch
 from tuning.executors import Machines, _gpus, processes
 from tuning.study import Study
 
+ROOT = Path(__file__).parents[2]
 TWO = "0, GPU-aa11-b, 81559\n1, GPU-cc22-d, 40960\n"
 ENVIRONMENT = {"KERAS_BACKEND": "jax"}
 
@@ -264,6 +266,18 @@ def test_tensorflow_can_use_a_gpu_if_cuda_is_there(
     assert _gpus.can_use("tensorflow") == is_for_cuda
     monkeypatch.setattr(_gpus, "_has_cudnn", lambda: False)
     assert not _gpus.can_use("tensorflow")
+
+
+def test_to_know_of_gpus_no_framework_is_imported() -> None:
+    code = (
+        "import sys; from tuning.executors import _gpus, processes\n"
+        "told = [_gpus.listed(), *map(_gpus.can_use, ('jax', 'tensorflow'))]\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert not {"jax", "jaxlib", "keras", "numpy", "tensorflow"} & set(ran.stdout.split())
 
 
 class Config:

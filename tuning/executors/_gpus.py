@@ -53,8 +53,8 @@ def slots(backend: str, per_gpu: int) -> list[dict[str, str]]:
             what is none.
     """
     found = check(per_gpu)
-    if not can_use(backend):
-        if found and per_gpu > 1:
+    if found and not can_use(backend):
+        if per_gpu > 1:
             raise ValueError(
                 f"--per-gpu shares GPUs, and {backend} as it is installed here uses none. "
                 f"Received: {per_gpu}"
@@ -87,7 +87,8 @@ def _pinned(gpu: Gpu, backend: str, per_gpu: int) -> dict[str, str]:
 def _share(gpu: Gpu, backend: str, per_gpu: int) -> dict[str, str]:
     """Returns what holds a backend to its share of a GPU's memory; alone it may have all.
 
-    Both let it grow up to that as it needs to (`executors.settings`).
+    Both let it grow up to that as it needs to (`executors.settings`). TensorFlow's limit is in MiB:
+    of a GPU whose memory nvidia-smi does not tell, a MIG device for one, it is not held to any.
     """
     if per_gpu == 1:
         return {}
