@@ -179,8 +179,22 @@ def test_workers_are_as_many_as_nodes_have_room_for() -> None:
     assert shared == Needs(cpus=1, gpus=0.3333)
     assert (small.fits(shared), large.fits(shared)) == (0, 6)
     assert large.fits(Needs(cpus=4, gpus=0.3333)) == 2
+    with pytest.raises(ValueError, match=r"the cluster has none\. Received: 2"):
+        _ray_cluster.needs([small], 1, 2)
     tiny = dataclasses.replace(small, memory=1e6)
     assert tiny.room(alone) == 1
+
+
+def test_a_seat_uses_the_gpu_that_ray_shows_it_and_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in (("CUDA_VISIBLE_DEVICES", "3"), ("CUDA_DEVICE_ORDER", "FASTEST_FIRST")):
+        monkeypatch.setenv(name, value)
+    assert _ray_node._sharing(2) == Machines(per_gpu=2)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "3"
+    assert os.environ["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+    assert _ray_node._sharing(0) == Machines()
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == ""
 
 
 def test_a_run_that_fits_no_node_is_refused(machines: Machines) -> None:

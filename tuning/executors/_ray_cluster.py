@@ -64,8 +64,14 @@ def threads(environment: Mapping[str, str]) -> int:
 
 
 def needs(nodes: Iterable[Node], threads: int, per_gpu: int) -> Needs:
-    """Returns what a worker takes: where the cluster has GPUs, its share of one."""
+    """Returns what a worker takes: where the cluster has GPUs, its share of one.
+
+    Raises:
+        ValueError: If it has none to share.
+    """
     has_gpus = any(node.gpus for node in nodes)
+    if per_gpu > 1 and not has_gpus:
+        raise ValueError(f"--per-gpu shares GPUs, and the cluster has none. Received: {per_gpu}")
     return Needs(cpus=threads, gpus=round(1 / per_gpu, 4) if has_gpus else 0)
 
 

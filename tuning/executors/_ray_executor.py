@@ -43,6 +43,7 @@ class RayExecutor(Executor):
         except BaseException:
             self._disconnect()
             raise
+        self._per_gpu = machines.per_gpu if self._needs.gpus else 0
         self._workers = workers
         self._environment = dict(environment)
         self._folder: Path | None = None
@@ -100,7 +101,7 @@ class RayExecutor(Executor):
                 max_task_retries=0,
                 scheduling_strategy="SPREAD",
             )
-            yield seat.remote(self._environment, wanted)
+            yield seat.remote(self._environment, wanted, self._per_gpu)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         if self._closed:

@@ -12,7 +12,7 @@ from concurrent.futures import wait
 from typing import Any
 
 from kerascnn import host
-from tuning.executors import _compile_cache, _worker, processes
+from tuning.executors import Machines, _compile_cache, _worker, processes
 
 # Seconds between two looks at what a call printed.
 _LOOK = 0.5
@@ -72,9 +72,10 @@ class Seat:
     Args:
         environment: Of that process.
         wanted: What this node must have.
+        per_gpu: Calls that share a GPU, the one that Ray shows to this actor; 0: none is used.
     """
 
-    def __init__(self, environment: Mapping[str, str], wanted: Wanted) -> None:
+    def __init__(self, environment: Mapping[str, str], wanted: Wanted, per_gpu: int) -> None:
         self._lacks = missing(wanted)
         # What calls print travels with their results: Ray would bring it later, or not at all.
         self._text = tempfile.TemporaryFile()  # noqa: SIM115 - it is kept as long as this.
@@ -82,7 +83,9 @@ class Seat:
         self._log = os.dup(2)
         sys.stderr.flush()
         os.dup2(self._text.fileno(), 2)
-        self._workers = processes.executor(1, environment=_here(environment))
+        self._workers = processes.executor(
+            1, environment=_here(environment), machines=_sharing(per_gpu)
+        )
 
     def lacks(self) -> str:
         """Returns what this node lacks; see `missing`."""
@@ -119,6 +122,14 @@ def _answer(work: bytes) -> bytes:
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     return pickle.dumps(answer)
+
+
+def _sharing(per_gpu: int) -> Machines:
+    """Shows this process the GPU that Ray gave it, or none, and returns how many calls share it."""
+    os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # As Ray counts them.
+    if not per_gpu:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    return Machines(per_gpu=per_gpu or 1)
 
 
 def _here(environment: Mapping[str, str]) -> dict[str, str]:

@@ -10,14 +10,13 @@ import importlib.util
 from collections.abc import Mapping
 from concurrent.futures import Executor
 
-from tuning import executors
-from tuning.executors import HERE, Machines
+from tuning.executors import HERE, Machines, processes
 
 TAKES = ("address", "per_gpu")
 
 
 def check(machines: Machines) -> None:
-    """Raises ValueError if Ray is not installed, or no cluster answers where one should."""
+    """Raises ValueError if there is no Ray, or no such cluster, or no GPU to share."""
     if importlib.util.find_spec("ray") is None:
         raise ValueError(
             "The executor ray needs Ray, which is not installed. "
@@ -26,13 +25,15 @@ def check(machines: Machines) -> None:
     if machines.address:
         from tuning.executors import _ray_cluster
 
-        _ray_cluster.nodes_at(machines.address)
+        _ray_cluster.needs(_ray_cluster.nodes_at(machines.address), 1, machines.per_gpu)
+    else:
+        processes.check(machines)
 
 
 def default_workers(threads: int, calls: int, *, backend: str, machines: Machines) -> int:
     """Returns as many workers as the cluster has room for, and no more than there are calls."""
     if not machines.address:
-        return executors.default_workers(threads, calls)
+        return processes.default_workers(threads, calls, backend=backend, machines=machines)
     from tuning.executors import _ray_cluster
 
     nodes = _ray_cluster.nodes_at(machines.address)
