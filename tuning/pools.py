@@ -32,13 +32,16 @@ def pool(
     with pool:
         named = (spec.base.dataset, *(contender.base.family for contender in spec.contenders))
         paths = [name for name in named if os.path.isabs(name)]
-        executors.check_reach(pool, study.folder, paths)
+        try:
+            executors.check_reach(pool, study.folder, paths)
+        except ValueError as error:
+            raise ImpossibleError(str(error)) from None
         yield pool, at_once
 
 
 @contextlib.contextmanager
 def leaving_nothing_impossible(begun: Study) -> Iterator[None]:
-    """Removes a study that was just begun if what it asks for cannot be built."""
+    """Removes a study that was just begun if what it asks for cannot be built, or not here."""
     fresh = not any(True for _ in begun.log.lines())
     try:
         yield

@@ -7,7 +7,7 @@ from tuning.trial import Trial
 
 
 class ImpossibleError(ValueError):
-    """The baseline, or the one configuration asked for, cannot be built."""
+    """The baseline, or what was asked for, cannot be built; or not all workers see the study."""
 
 
 def refuse_the_impossible(trial: Trial, *, is_baseline: bool, is_typed: bool) -> None:

@@ -135,6 +135,16 @@ def test_nodes_must_see_the_folder_and_have_what_is_needed(
             )
 
 
+def test_a_study_that_a_node_does_not_see_is_not_begun(
+    machines: Machines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(_ray_cluster, "missing", lambda nodes, wanted: f"Not {len(nodes)} nodes.")
+    with pytest.raises(ValueError, match=r"^Not 3 nodes\.$"):
+        launch.search("linear", "digits", executor="ray", machines=machines)
+    assert not list((tmp_path / "runs").iterdir())
+
+
 def wanted(**found: str) -> _ray_node.Wanted:
     return _ray_node.Wanted(cwd=os.getcwd(), versions={**_ray_node.versions("jax"), **found})
 

@@ -103,6 +103,9 @@ class RayExecutor(Executor):
             )
             yield seat.remote(self._environment, wanted, self._per_gpu)
 
+    def _has_nodes(self) -> bool:
+        return any(node.fits(self._needs) for node in _ray_cluster.nodes())
+
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         if self._closed:
             raise RuntimeError("The executor was shut down.")
@@ -114,7 +117,7 @@ class RayExecutor(Executor):
             return future
         self._calls.put(Call(future, work))
         if len(self._slots) < self._workers:
-            self._slots.append(Slot(self._calls, self._begun))
+            self._slots.append(Slot(self._calls, self._begun, self._has_nodes))
         return future
 
     def end(self, future: Future[Any]) -> None:

@@ -8,6 +8,7 @@ import contextlib
 import pickle
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -22,7 +23,9 @@ from tuning.executors import WorkerDiedError
 # whom they belong to, again and again; but a call may be what its machines die of.
 _MOVES = 3
 # Seconds between two looks whether an actor is wanted that has no room yet.
-_LOOK = 0.5
+_LOOK = 1.0
+# Seconds without any node: others may be on their way to take the place of those that were lost.
+_ALONE = 30.0
 # Actors that may be lost one after the other before they have said a word.
 _STARTS = 5
 
@@ -78,13 +81,18 @@ class Slot:
     Args:
         calls: What waits for a slot.
         begin: Gives a new actor, and a place to wait for its first word.
+        has_nodes: Returns whether there is a node on which it could start, if not now.
     """
 
     def __init__(
-        self, calls: Calls, begin: Callable[[], contextlib.AbstractContextManager[Any]]
+        self,
+        calls: Calls,
+        begin: Callable[[], contextlib.AbstractContextManager[Any]],
+        has_nodes: Callable[[], bool],
     ) -> None:
         self._calls = calls
         self._begin = begin
+        self._has_nodes = has_nodes
         self._lock = threading.RLock()
         self._actor: Any = None
         self._future: Future[Any] | None = None  # Of the call under way.
@@ -179,9 +187,14 @@ class Slot:
 
     def _wait_for(self, answer: Any) -> bool:
         """Waits for an answer of the actor; returns whether there is one before it is unwanted."""
+        alone = time.monotonic()
         while not ray.wait([answer], timeout=_LOOK)[0]:
             if self._stopped or self._calls.over:
                 return False
+            if self._has_nodes():
+                alone = time.monotonic()
+            elif time.monotonic() - alone > _ALONE:
+                raise OSError("No node of the Ray cluster that has room for a run is left.")
         return True
 
     def _drop(self) -> None:
