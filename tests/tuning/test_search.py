@@ -142,7 +142,9 @@ def test_a_bayesian_search_cut_past_its_random_phase_ends_as_if_it_was_not(tmp_p
     _resume_after_every_cut(tmp_path, spec, in_two, step=11)
 
 
-@pytest.mark.parametrize("oracle", ["tpe", "gp", "nsga2", "cma_es"])
+@pytest.mark.parametrize(
+    "oracle", ["tpe", "nsga2", "cma_es", pytest.param("gp", marks=pytest.mark.slow)]
+)
 def test_a_search_by_optuna_cut_past_its_random_phase_ends_as_if_it_was_not(
     tmp_path: Path, oracle: str
 ) -> None:
