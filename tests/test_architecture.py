@@ -145,6 +145,7 @@ HEAVY = {
     "jax",
     "torch",
     "keras_tuner",
+    "optuna",
     "numpy",
     "scipy",
     "sklearn",

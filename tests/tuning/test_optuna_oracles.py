@@ -4,13 +4,14 @@ import importlib.util
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kerascnn import registry
-from kerascnn.spec import Value
-from tuning import oracles
+from kerascnn.spec import Value, default_of
+from tuning import oracles, plan, repeating
 from tuning.oracles import Ask, Oracle
 from tuning.space import Choice, Float, Int, Space, size
 
@@ -262,3 +263,24 @@ def test_a_space_without_numbers_is_none_for_cma_es(space: Space, message: str) 
     oracles.check("tpe", [space])
     for enough in (Int(1, 2), Float(0.0, 1.0), Choice(1, 2)):
         oracles.check("cma_es", [{**space, "more": enough}])
+
+
+def test_what_cannot_be_searched_is_refused_before_a_study_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = ("learning_rate", "weight_decay", "batch_size")
+    fixed = {name: default_of("linear", name) for name in names}
+    with pytest.raises(ValueError, match="cma_es learns numbers alone"):
+        plan.new_search("linear", "synthetic", oracle="cma_es", fixed=fixed)
+    find = importlib.util.find_spec
+    theirs = plan.new_search("linear", "synthetic", oracle="race", points="tpe", name="theirs")
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda each: None if each == "optuna" else find(each)
+    )
+    for options in ({"oracle": "tpe"}, {"oracle": "race", "points": "nsga2"}):
+        with pytest.raises(ValueError, match=r"takes optuna, not installed here"):
+            plan.new_search("linear", "synthetic", **options)
+    with pytest.raises(ValueError, match="The oracle tpe takes optuna"):
+        repeating.read(str(theirs.folder))
+    assert [path.name for path in Path("runs").iterdir()] == ["theirs"]
