@@ -151,8 +151,8 @@ class Judge:
         self._samples: dict[str, Sample] = {}
         self._sure = dict.fromkeys(self.members, True)  # On the front
         self._behind: set[str] = set()  # Shown to be
-        varying = sum(each.name not in objectives.EXACT for each in among)
-        self._level = question.alpha / max(1, len(known) - 1) / max(1, varying)
+        self._varying = [i for i, e in enumerate(among) if e.name not in objectives.EXACT]
+        self._level = question.alpha / max(1, len(known) - 1) / max(1, len(self._varying))
 
     def _is_known(self, config: str) -> bool:
         return not any(map(math.isnan, self._means[config]))
@@ -168,14 +168,14 @@ class Judge:
         if config not in self._known:
             return
         for member, held in self._samples.items():
-            told = self._compared(held, sample)
-            if "better" not in told:
-                self._sure[member] = False
-            if config in self._sure:
-                if "worse" not in told:
-                    self._sure[config] = False
-            elif "better" in told and not {"worse", "undecided"} & set(told):
-                self._behind.add(config)
+            exact = self._exactly(member, config)
+            if self._sure[member] and "better" not in exact:
+                self._sure[member] = self._is_better(held, sample)
+            if config not in self._sure:
+                if config not in self._behind and self._is_ahead(held, sample, exact):
+                    self._behind.add(config)
+            elif self._sure[config] and "worse" not in exact:
+                self._sure[config] = self._is_better(sample, held)
         if config in self._sure:
             self._samples[config] = sample
 
@@ -193,33 +193,44 @@ class Judge:
         decided = self._sure[config] if on_front else config in self._behind
         return Place(values=values, on_front=on_front, decided=decided)
 
-    def _compared(self, a: Sample, b: Sample) -> list[Told]:
-        """Returns what is told of a against b, an objective a place."""
-        found: dict[int, Told] = {}
-        for i, each in enumerate(self._among):
-            if each.name in objectives.EXACT:
-                gap = self._known[a.config_id][i] - self._known[b.config_id][i]
-                found[i] = "better" if gap > 0 else "worse" if gap < 0 else "alike"
-        if {"better", "worse"} <= set(found.values()):  # Both are sure of their place already.
-            return list(found.values())
-        for i, each in enumerate(self._among):
-            if i not in found:
-                found[i] = self._varying(i, each, a, b)
-        return list(found.values())
+    def _exactly(self, a: str, b: str) -> set[Told]:
+        """Returns what is known of a against b without any test."""
+        gaps = [
+            x - y
+            for each, x, y in zip(self._among, self._known[a], self._known[b], strict=True)
+            if each.name in objectives.EXACT
+        ]
+        return {"better" if gap > 0 else "worse" if gap < 0 else "alike" for gap in gaps}
 
-    def _varying(self, i: int, each: Objective, a: Sample, b: Sample) -> Told:
+    def _is_better(self, a: Sample, b: Sample) -> bool:
+        """Returns whether a is shown to be better in something that varies between runs."""
+        return any(self._told(i, a, b) == "better" for i in self._varying)
+
+    def _is_ahead(self, a: Sample, b: Sample, exact: set[Told]) -> bool:
+        """Returns whether a is shown to be nowhere worse and somewhere better."""
+        found, tests = set(exact), iter(self._varying)
+        while not found & {"worse", "undecided"}:
+            if (i := next(tests, None)) is None:
+                return "better" in found
+            found.add(self._told(i, a, b))
+        return False
+
+    def _told(self, i: int, a: Sample, b: Sample) -> Told:
+        """Returns "better", or "alike" of the first objective, if that is shown of a against b."""
+        name, gap = self._among[i].name, self._known[a.config_id][i] - self._known[b.config_id][i]
         if i == 0:
+            if gap <= -self._question.margin:  # Nothing could be shown.
+                return "undecided"
             verdict = pairs.contrast(a, b).at(self._level, self._question).verdict
             return "alike" if verdict == "equivalent" else verdict
-        if each.name == "sd":
+        if gap <= 0:
+            return "undecided"
+        if name == "sd":
             p = _f_test(a.values, b.values)
         else:
             runs = [_known(self._runs[one.config_id][i]) for one in (a, b)]
             p = differences.welch(runs[0], runs[1]).p
-        if p is None or p >= self._level:
-            return "undecided"
-        ahead = self._known[a.config_id][i] > self._known[b.config_id][i]
-        return "better" if ahead else "worse"
+        return "better" if p is not None and p < self._level else "undecided"
 
 
 def _runs(row: Row, groups: Groups, among: Sequence[Objective]) -> list[list[float]]:
