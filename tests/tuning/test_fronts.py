@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from scipy import stats
 
 from kerascnn.record import RunRecord
-from tests.boards import SPEC, begin, record, scored
+from tests.boards import SPEC, begin, record, with_logits
 from tuning import comparison, figures, fronts, wording
 from tuning.cli import cli
 from tuning.comparison import Board
@@ -89,11 +89,20 @@ def test_one_objective_has_no_front(tmp_path: Path) -> None:
 def test_the_leaders_pairs_are_what_they_are_without_a_front(tmp_path: Path) -> None:
     """Though rows are read in another order."""
     draw = np.random.default_rng(0)
-    shares = zip((8, 16, 32, 64), (0.5, 0.9, 0.6, 0.85), strict=True)
-    study = scored(tmp_path / "s", {f: draw.random((3, 20)) < share for f, share in shares})
+    study = begin(tmp_path / "s", [])
+    # The second is behind the first, and the last, by its price, before it.
+    worth = {8: (0.9, 20), 16: (0.85, 30), 32: (0.7, 40), 64: (0.5, 10)}
+    with study.log:
+        for filters, (share, parameters) in worth.items():
+            for repeat, right in enumerate(draw.random((3, 20)) < share):
+                made = record(filters, repeat, float(right.mean()), parameters)
+                with_logits(study, made.spec, right)
+                study.log.append_record(made)
     plain = comparison.compare(study)
-    for asked in (["accuracy", "seconds"], ["accuracy", "loss", "parameters"]):
+    assert [row.parameters for row in plain.rows] == [20, 30, 40, 10]
+    for asked in (["accuracy", "parameters"], ["accuracy", "loss", "parameters"]):
         several = comparison.compare(study, objectives=asked)
+        assert [place.on_front for place in several.places.values()] == [True, False, False, True]
         assert several.rows == plain.rows
         assert several.pairs == plain.pairs
         every = comparison.compare(study, objectives=asked, all_pairs=True)
@@ -116,6 +125,19 @@ def test_what_varies_between_runs_is_tested(tmp_path: Path) -> None:
         board = comparison.compare(study, objectives=["accuracy", "seconds"])
         # Equivalent in accuracy, and faster.
         assert states(board) == {8: (True, sure), 16: (False, sure)}
+
+
+def test_a_place_on_the_front_is_decided_against_those_behind_it_too(tmp_path: Path) -> None:
+    """Of the last only the second, whose seconds vary, may be as fast and better."""
+    seconds = {8: (3.0, 0.001), 16: (3.5, 2.0), 32: (2.0, 0.001)}
+    worth = {8: (0.95, 1), 16: (0.9, 1), 32: (0.5, 1)}
+    made = [
+        timed(each, seconds[f][0] + seconds[f][1] * (each.spec.repeat - 1.5))
+        for each in runs(worth, gap=0.0001)
+        if (f := int(each.point["filters"]))
+    ]
+    board = comparison.compare(begin(tmp_path / "s", made), objectives=["accuracy", "seconds"])
+    assert states(board) == {8: (True, True), 16: (False, False), 32: (True, False)}
 
 
 def test_sds_are_tested_by_their_ratio(tmp_path: Path) -> None:
