@@ -13,6 +13,7 @@ from typing import Any
 from kerascnn import durations, latency, registry
 from kerascnn import spec as specs
 from kerascnn.record import RunRecord
+from kerascnn.trainers._order import besides_train
 from tuning import (
     caveats,
     cells,
@@ -40,11 +41,6 @@ MEANING = {
         "Not confirmed: these images also chose the configuration, so that it may do worse on new "
         "ones."
     ),
-}
-# Phase -> the images its runs are trained on.
-_TRAINED_ON = {
-    "search": "the images of train, or `train_size` of them",
-    "final": "all images but those of test",
 }
 _OF_ONE = (
     "An interval for new data is of the mean over runs, for other images and other seeds; one for "
@@ -204,7 +200,7 @@ class ModelCard:
         told = {name: specs.short(specs.value_of(spec, name)) for name in names}
         return {
             "settings": ", ".join(f"{name}={value}" for name, value in told.items() if value),
-            "trained on": _TRAINED_ON[spec.phase],
+            "trained on": ", ".join(("train", *besides_train(spec))),
             "seed of this run": str(spec.seed),
             "epoch": f"{self._record.scored_epoch} of {spec.epochs}",
         }

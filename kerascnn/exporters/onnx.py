@@ -68,18 +68,25 @@ def load(path: Path) -> Callable[[np.ndarray], npt.NDArray[np.float32]]:
 def _converted(model: Any) -> Any:
     """Returns a network as an `onnx.ModelProto`."""
     import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     with quiet.silenced():
         import onnx
         import tf2onnx
     images = _tracing.images_of(model, tf.float32)
-    function = tf.function(
-        lambda images: {"probabilities": model(images, training=False)}, input_signature=[images]
-    )
+    function = tf.function(lambda images: model(images, training=False), input_signature=[images])
     failed: Exception | None = None
     with quiet.silenced(), _tracing.inlined():
-        found, _ = tf2onnx.convert.from_function(
-            function, [images], opset=_OPSET, custom_op_handlers={"Erfc": (_erfc, [])}
+        # What layers hold besides variables would be inputs to tf2onnx, were it not frozen before.
+        frozen = convert_variables_to_constants_v2(function.get_concrete_function())
+        (given,), (answer,) = frozen.inputs, frozen.outputs
+        found, _ = tf2onnx.convert.from_graph_def(
+            frozen.graph.as_graph_def(),
+            input_names=[given.name],
+            output_names=[answer.name],
+            tensors_to_rename={given.name: "images", answer.name: "probabilities"},
+            opset=_OPSET,
+            custom_op_handlers={"Erfc": (_erfc, [])},
         )
         try:
             onnx.checker.check_model(found)  # What tf2onnx does not know it leaves as it was.

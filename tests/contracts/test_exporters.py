@@ -1,18 +1,21 @@
 """What every export format keeps, and what each promises to programs other than ours."""
 
+import configparser
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from kerascnn import exporters, quiet, registry
-from kerascnn.exporters import _check
+from kerascnn import exporters, precision, quiet, registry
+from kerascnn.exporters import _check, _needs
 
 ROOM = "kerascnn.exporters"
 FORMATS = registry.names(ROOM)
@@ -97,16 +100,56 @@ def test_a_damaged_network_is_one_line(
     assert capfd.readouterr().err == ""
 
 
-def test_without_tensorflow_a_saved_model_says_what_is_missing(
-    made: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "module", "said"),
+    [
+        ("saved_model", "tensorflow", "a SavedModel, and tensorflow, which"),
+        ("onnx", "onnxruntime", "an ONNX file, and onnxruntime, which"),
+        ("litert", "ai_edge_litert", "a LiteRT file, and ai-edge-litert, which"),
+    ],
+)
+def test_what_opens_an_export_and_is_missing_is_said(
+    name: str, module: str, said: str, made: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened = exporters.read(made["saved_model"])
+    opened = exporters.read(made[name])
+    _hide(monkeypatch, module)
+    package = module.replace("_", "-")
+    with pytest.raises(ValueError, match=rf"{said} opens it, is not installed.*install {package}$"):
+        opened.predict(np.zeros((1, 8, 6, 2), np.uint8))
+
+
+def _hide(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
+    """Makes modules look as if they were not installed."""
     find = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "tensorflow" else find(name)
+        importlib.util, "find_spec", lambda name: None if name in modules else find(name)
     )
-    with pytest.raises(ValueError, match=r"SavedModel, and tensorflow, which.*install tensorflow$"):
-        opened.predict(np.zeros((1, 8, 6, 2), np.uint8))
+
+
+def test_what_a_format_needs_and_lacks_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    own = tmp_path / "my_format.py"
+    own.write_text('NEEDS = ("my_other", "json")\n')
+    with pytest.raises(ValueError, match=r"my_format\.py needs my-other, .* install my-other$"):
+        _needs.check_written(str(own))
+    for name in FORMATS:
+        _needs.check_written(name)
+    _hide(monkeypatch, "tf2onnx", "onnx", "ai_edge_litert")
+    with pytest.raises(ValueError, match=r"^The format onnx needs onnx and tf2onnx, which are not"):
+        _needs.check_written("onnx")
+    with pytest.raises(ValueError, match=r"needs ai-edge-litert, .* install -e '\.\[litert\]'$"):
+        _needs.check_written("litert")
+
+
+def test_what_formats_need_is_an_extra_of_their_name_and_of_the_tests() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(Path(__file__).parents[2] / "setup.cfg")
+    extras = setup["options.extras_require"]
+    for name in FORMATS:
+        for module in registry.constant(ROOM, name, "NEEDS", ()):
+            for extra in (name, "test"):
+                assert re.search(rf"^{module.replace('_', '-')} >=", extras[extra], re.MULTILINE)
 
 
 def test_a_card_of_another_network_is_refused(
@@ -149,13 +192,141 @@ def test_a_saved_model_that_cannot_be_written_is_one_line(model: Any, tmp_path: 
     assert "\n" not in str(caught.value)
 
 
-def test_a_saved_model_is_not_written_under_another_backend(
-    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["litert", "onnx", "saved_model"])
+def test_what_tensorflow_writes_is_not_written_under_another_backend(
+    name: str, model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert registry.constant(ROOM, name, "BACKEND") == "tensorflow"
     keras = quiet.import_keras()
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(RuntimeError, match=r"under KERAS_BACKEND=tensorflow\. Received: jax"):
-        registry.load(ROOM, "saved_model").export(model, tmp_path / "export", CARD)
+        registry.load(ROOM, name).export(model, tmp_path / "export", CARD)
+    assert not (tmp_path / "export").exists()
+
+
+def test_what_onnx_has_no_words_for_is_one_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    keras = quiet.import_keras()
+    x = inputs = keras.Input((8, 6, 2), name="image")
+    x = keras.ops.erfinv(x)
+    x = keras.layers.Flatten(name="flatten")(x)
+    x = keras.layers.Dense(3, activation="softmax", name="probabilities")(x)
+    capfd.readouterr()
+    with pytest.raises(RuntimeError, match=r"^ONNX has no such network: .*Erfinv") as caught:
+        registry.load(ROOM, "onnx").export(keras.Model(inputs, x), tmp_path / "export", CARD)
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr().err == ""
+    assert not (tmp_path / "export").exists()
+
+
+def test_what_litert_has_no_words_for_is_one_line(
+    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tensorflow.lite.python import lite
+    from tensorflow.lite.python.convert_phase import ConverterError
+
+    def convert(converter: Any) -> bytes:
+        raise ConverterError("{{node a}} 'tf.Erfinv' op is neither\nmore lines")
+
+    monkeypatch.setattr(lite.TFLiteSavedModelConverterV2, "convert", convert)
+    with pytest.raises(RuntimeError, match=r"^LiteRT has no such network: 'tf.Erfinv' .*neither$"):
+        registry.load(ROOM, "litert").export(model, tmp_path / "export", CARD)
+
+
+@pytest.mark.parametrize("name", ["litert", "onnx"])
+def test_bfloat16_leaves_as_float32(name: str, tmp_path: Path, images: Any) -> None:
+    with precision.policy("bfloat16"):
+        mixed = registry.load("kerascnn.models", "mlp").build((8, 6, 2), 3)
+    plain = registry.load("kerascnn.models", "mlp").build((8, 6, 2), 3)
+    plain.set_weights(mixed.get_weights())
+    registry.load(ROOM, name).export(mixed, tmp_path / "export", {**CARD, "format": name})
+    answers = exporters.read(tmp_path / "export").predict(images)
+    expected = plain.predict(images.astype(np.float32) / 255, verbose=0)
+    np.testing.assert_allclose(answers, expected, atol=1e-6)
+    # Weights are there once, however many ways in there are.
+    size = sum(file.stat().st_size for file in (tmp_path / "export").iterdir())
+    assert size < 1.5 * 4 * plain.count_params()
+
+
+# Family -> settings that keep it small, or are converted in a way of their own.
+SMALL: dict[str, dict[str, Any]] = {
+    "efficientnet": {"depth": 0.25, "width": 0.25, "preprocessing": "imagenet"},
+    "resnet": {"depth": 8, "activation": "gelu"},
+    "resnet9": {"filters": 8},
+    "vgg": {"depth": 11, "filters": 8},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [*(("onnx", each) for each in registry.names("kerascnn.models")), ("litert", "resnet")],
+)
+def test_families_are_converted(name: str, family: str, tmp_path: Path) -> None:
+    keras = quiet.import_keras()
+    keras.utils.set_random_seed(0)
+    network = registry.load("kerascnn.models", family).build(
+        (16, 16, 3), 3, **SMALL.get(family, {})
+    )
+    images = np.random.default_rng(0).random((5, 16, 16, 3), np.float32)
+    # Untrained, all answers would be much alike.
+    answers = np.log(network(images, training=False).numpy())
+    last = network.get_layer("logits")
+    last.set_weights([weights / answers.std(axis=0).max() for weights in last.get_weights()])
+    expected = network(images, training=False).numpy()
+
+    card = {**CARD, "format": name, "height": 16, "width": 16, "channels": 3}
+    registry.load(ROOM, name).export(network, tmp_path / "export", card)
+    np.testing.assert_allclose(
+        exporters.read(tmp_path / "export").predict(images), expected, atol=1e-5
+    )
+
+
+def test_an_onnx_file_says_what_it_takes_and_gives(made: dict[str, Path]) -> None:
+    import onnx
+
+    found = onnx.load(made["onnx"] / "model.onnx")
+    onnx.checker.check_model(found, full_check=True)
+    for value, name, sides in (
+        (found.graph.input[0], "images", [8, 6, 2]),
+        (found.graph.output[0], "probabilities", [3]),
+    ):
+        batch, *others = value.type.tensor_type.shape.dim
+        assert (value.name, batch.dim_param) == (name, "batch")
+        assert [side.dim_value for side in others] == sides
+    (names,) = found.metadata_props
+    assert (names.key, json.loads(names.value)) == ("class_names", CARD["class_names"])
+
+
+def test_a_litert_file_has_both_signatures(made: dict[str, Path]) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    found = Interpreter(str(made["litert"] / "model.tflite"))
+    alike = {"inputs": ["images"], "outputs": ["probabilities"]}
+    assert found.get_signature_list() == {"serving_default": alike, "serve_float": alike}
+    takes = {
+        name: found.get_signature_runner(name).get_input_details()["images"]["dtype"]
+        for name in found.get_signature_list()
+    }
+    assert takes == {"serving_default": np.uint8, "serve_float": np.float32}
+
+
+@pytest.mark.parametrize("name", ["litert", "onnx"])
+def test_the_lines_that_a_card_gives_run_without_this_package(
+    name: str, made: dict[str, Path]
+) -> None:
+    values = {side: CARD[side] for side in ("height", "width", "channels")}
+    lines = Template(registry.constant(ROOM, name, "USE")).substitute(values)
+    blocked = _PLAIN.partition("import json")[0]
+    blocked = blocked.replace('"keras", ', '"keras", "tensorflow", ')
+    ran = subprocess.run(
+        [sys.executable, "-c", blocked + lines],
+        cwd=made[name],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert len(re.findall(r"\d\.\d+", ran.stdout)) >= 3
 
 
 # TensorFlow looks for Keras on import, without importing it: found it may be.

@@ -1,6 +1,7 @@
 """What leaves a study, and that nothing leaves that is not the recorded network."""
 
 import dataclasses
+import importlib.util
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -115,6 +116,7 @@ def test_a_fresh_process_writes_and_checks(study: Study) -> None:
         "status": "not confirmed",
     }
     assert [file.name for file in path.parent.iterdir()] == ["1"]
+    assert (path / "model_card.md").read_text().startswith("# linear of linear-digits\n")
     opened = exporters.read(path)
     assert opened.class_names == tuple("0123456789")
     assert opened.card["fingerprint"] == record.spec.fingerprint
@@ -242,6 +244,61 @@ def test_a_format_whose_backend_is_missing_is_said_with_those_that_work(
     with pytest.raises(ValueError, match=rf"^{message}$"):
         exporting.export(study, _best(study).spec.config_id, tmp_path / "new" / "export")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "package"),
+    [("onnx", "tf2onnx", "tf2onnx"), ("litert", "ai_edge_litert", "ai-edge-litert")],
+)
+def test_an_extra_that_is_missing_is_said_before_anything_is_done(
+    name: str,
+    module: str,
+    package: str,
+    study: Study,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record = _best(study)
+    (attempt.run_dir(study.folder, record.spec) / "model.keras").unlink()  # To be trained again.
+    monkeypatch.setattr(retraining, "in_process", None)
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda each: None if each == module else find(each)
+    )
+    message = (
+        f"The format {name} needs {package}, which is not installed. "
+        rf"Try: python -m pip install -e '\.\[{name}\]'"
+    )
+    to = tmp_path / "new" / "export"
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        exporting.export(study, record.spec.config_id, to, format=name)
+    assert not to.parent.exists()
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("name", ["litert", "onnx"])
+def test_other_formats_leave_checked_and_with_their_card(
+    name: str, study: Study, tmp_path: Path
+) -> None:
+    record = _best(study)
+    path = tmp_path / "export"
+    result = exporting.export(study, record.spec.config_id, path, format=name)
+    assert result["largest_difference"] <= 1e-4
+    network = {"onnx": "model.onnx", "litert": "model.tflite"}[name]
+    assert {file.name for file in path.iterdir()} == {network, "model.json", "model_card.md"}
+    page = (path / "model_card.md").read_text()
+    data = datasets.load("digits")
+    labels = data.labels[data.parts["validation"]]
+    logits = np.load(attempt.run_dir(study.folder, record.spec) / "logits-validation.npy")
+    recall = (logits.argmax(axis=1) == labels)[labels == 3].mean()
+    assert f"| 3 | {(labels == 3).sum()} | {recall:.4f} |" in page
+    assert f"accuracy {result['accuracy']:.4f} on 217 validation images" in page
+
+    run_dir = attempt.run_dir(study.folder, record.spec)
+    np.save(run_dir / "logits-validation.npy", logits + np.eye(217, 10, dtype=np.float32))
+    with pytest.raises(RuntimeError, match="The export is not the recorded network"):
+        exporting.export(study, record.spec.config_id, tmp_path / "other", format=name)
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_beginning_of_several_ids_is_refused(

@@ -11,8 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from kerascnn import datasets, exporters, quiet
-from kerascnn.exporters import keras_archive
+from kerascnn import datasets, exporters, quiet, registry
 from tuning.commands import _images
 from tuning.commands import evaluate as evaluate_command
 from tuning.commands import predict as predict_command
@@ -27,7 +26,10 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def _make(
-    path: Path, shape: tuple[int, int, int] = (8, 8, 1), names: tuple[str, ...] = ("top", "bottom")
+    path: Path,
+    shape: tuple[int, int, int] = (8, 8, 1),
+    names: tuple[str, ...] = ("top", "bottom"),
+    format: str = "keras_archive",
 ) -> Path:
     """Writes an export that says which half of an image is brighter."""
     keras = quiet.import_keras()
@@ -41,7 +43,8 @@ def _make(
     weights[: pixels // 2, 0] = weights[pixels // 2 :, 1] = 2 / pixels
     model.get_layer("logits").set_weights([weights])
     card = dict(zip(("height", "width", "channels"), shape, strict=True))
-    keras_archive.export(model, path, {**card, "format": "keras_archive", "class_names": names})
+    room = registry.load("kerascnn.exporters", format)
+    room.export(model, path, {**card, "format": format, "class_names": list(names)})
     return path
 
 
@@ -172,6 +175,18 @@ def test_all_images_of_other_data_count(made: Path, tmp_path: Path) -> None:
     assert recalls == {"top": (49, 48 / 49), "bottom": (51, 49 / 51)}
     assert 0 < found["loss"] < 2
     assert evaluate(exporters.read(made), dataset, part="test")["n"] == 50
+
+
+@pytest.mark.parametrize("name", registry.names("kerascnn.exporters"))
+def test_every_format_labels_and_measures_alike(
+    name: str, made: Path, photos: Path, tmp_path: Path
+) -> None:
+    other = _make(tmp_path / "export", format=name)
+    assert _predict(other, photos, "--top", 2).stdout == _predict(made, photos, "--top", 2).stdout
+    dataset = _labelled(tmp_path / "other.npz")
+    found, expected = (evaluate(exporters.read(each), dataset) for each in (other, made))
+    assert found["accuracy"] == expected["accuracy"] == 0.97
+    assert found["loss"] == pytest.approx(expected["loss"], abs=1e-6)
 
 
 def test_a_few_labelled_images_are_enough(made: Path, tmp_path: Path) -> None:
