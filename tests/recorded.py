@@ -38,8 +38,7 @@ def study(folder: Path) -> Study:
                 made.log.append_record(each)
         failed = dataclasses.replace(boards.record(64, SEEDS, None), error="No room.")
         made.log.append_record(failed)
-    ids = [boards.record(filters, 0, 0.5).spec.config_id for filters in (64, 8)]
-    hold_up(made, ids)
+    hold_up(made, [boards.record(filters, 0, 0.5).spec.config_id for filters in (64, 32, 16, 8)])
     return made
 
 

@@ -123,7 +123,7 @@ def _measures(
             },
         ]
     x = {"tickvals": list(range(len(known))), "ticktext": [names[name] for name in known]}
-    return title, traces, {**x, "range": [-0.5, len(known) - 0.5]}, {}
+    return title, traces, {**x, "range": [-0.5, len(known) - 0.5]}, {"rangemode": "tozero"}
 
 
 def _beside(at: int, count: int) -> float:
