@@ -69,6 +69,7 @@ class Start:
         self._value, self._freeze = spec.weights, spec.freeze
         self._path = None if spec.weights == weights.NONE else weights.path_of(spec.weights)
         self._colours = _colours(spec.family)
+        self._is_imagenet = False
         self.settings: dict[str, Any] = {}
         self.taken: tuple[str, ...] = ()
         self.anew: tuple[str, ...] = ()
@@ -78,7 +79,8 @@ class Start:
             weights.found(self._value)
             with saved_layers.opened(self._path) as contents:
                 preprocessed = any(name.startswith("preprocess_") for name in contents.names)
-                if preprocessed or not contents.is_archive:
+                self._is_imagenet = not contents.is_archive
+                if preprocessed or self._is_imagenet:
                     self.settings = {"preprocessing": "imagenet"}
         except ValueError as error:
             raise RuntimeError(str(error)) from None
@@ -91,7 +93,7 @@ class Start:
 
     def check_images(self, channels: int) -> None:
         """Raises ValueError if the weights are of images in colour, and these are not."""
-        if self.settings and channels != 3:
+        if self._is_imagenet and channels != 3:
             raise ValueError(
                 f"The weights {self._path} are of images in colour, with 3 channels. These have "
                 f"{channels}."

@@ -43,15 +43,15 @@ def written(model: keras.Model, path: Path) -> str:
     return str(path)
 
 
-def enlivened(twin: keras.Model, pixels: np.ndarray) -> keras.Model:
-    """Returns it with statistics of these images: untrained, it would answer them all alike."""
+def enlivened(twin: keras.Model, variance: float = 1.0) -> keras.Model:
+    """Returns it with statistics and offsets that tell, and by their variance keep signals up."""
     rng = np.random.default_rng(1)
-    norms = [each for each in twin.layers if isinstance(each, keras.layers.BatchNormalization)]
-    for layer in norms:
-        layer.momentum = 0.0
-        layer.beta.assign(rng.uniform(-0.2, 0.2, layer.beta.shape).astype(np.float32))
-    if norms:
-        twin(pixels, training=True)
+    for layer in twin.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.moving_variance.assign(layer.moving_variance * variance)
+            for weight in layer.weights:
+                noise = rng.uniform(0.9, 1.1, weight.shape).astype(np.float32)
+                weight.assign((weight + 0.1 * variance) * noise)
     return twin
 
 
@@ -88,7 +88,7 @@ def twin_of(preset: str, **options: Any) -> tuple[keras.Model, np.ndarray]:
     pixels = getattr(keras.applications, module).preprocess_input(images())
     make = getattr(keras.applications, function)
     twin = make(**{"weights": None, "input_shape": SHAPE, "classes": 1000, **options})
-    return enlivened(twin, pixels), pixels
+    return enlivened(twin, 0.3 if module == "efficientnet" else 1.0), pixels
 
 
 def check_features(preset: str, twin: keras.Model, pixels: np.ndarray, ours: keras.Model) -> None:
@@ -99,7 +99,7 @@ def check_features(preset: str, twin: keras.Model, pixels: np.ndarray, ours: ker
     found = np.asarray(features(images() / np.float32(255)))
     spread = np.ptp(expected, axis=0).max()
     print(f"{preset}: {np.abs(found - expected).max():.1e} of {spread:.1e}")
-    assert spread > 0.1 * np.abs(expected).max()
+    assert spread > 1e-2 * np.abs(expected).max()
     np.testing.assert_allclose(found, expected, atol=1e-4 * spread, rtol=0)
 
 
@@ -162,7 +162,7 @@ def run_of(folder: Path, *shape: int, seed: int = 5, **settings: Any) -> str:
     """Writes the network of a run, and returns its folder."""
     folder.mkdir(parents=True)
     model = builder(SPEC.configure({**SMALL, **settings}), *shape)(seed)
-    enlivened(model, images()[..., : (shape or SHAPE)[2]])
+    enlivened(model)
     model.save(folder / "model.keras")
     return str(folder)
 
