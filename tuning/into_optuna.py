@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import sqlalchemy.exc
 from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import TrialState
 
@@ -43,8 +44,8 @@ def study(
         name: The name it gets there; None: the study's own.
 
     Raises:
-        ValueError: If no run of it has a score, it is no search or training, or the storage has a
-            study of that name. Nothing is then written.
+        ValueError: If no run of it has a score, it is no search or training, or the storage cannot
+            be used or has a study of that name. Nothing is then written.
     """
     ours = found if isinstance(found, Study) else Study(found)
     if ours.spec.subsets:
@@ -60,6 +61,9 @@ def study(
             raise ValueError(
                 f"{storage} has a study {name or ours.name!r} already: give another name."
             ) from None
+        except sqlalchemy.exc.SQLAlchemyError as error:
+            why = str(error).partition("\n")[0]
+            raise ValueError(f"Optuna cannot use the storage {storage!r}: {why}") from None
         try:
             made.set_metric_names([ours.spec.objective])
             made.set_user_attr("objective", ours.spec.objective)

@@ -157,6 +157,10 @@ def test_a_name_that_is_taken_or_no_score_is_refused(tmp_path: Path) -> None:
     into_optuna.study(ours, storage=storage)
     with pytest.raises(ValueError, match=r"trials\.db has a study 's' already: give another name"):
         into_optuna.study(ours, storage=storage)
+    for odd in ("nonsense", f"sqlite:///{tmp_path}/none/trials.db"):
+        with pytest.raises(ValueError, match=r"cannot use the storage '(nonsense|sqlite)") as error:
+            into_optuna.study(ours, storage=odd)
+        assert "\n" not in str(error.value)
     into_optuna.study(ours, storage=storage, name="again")
     assert optuna.get_all_study_names(storage) == ["s", "again"]
     with pytest.raises(ValueError, match=r"No run of .* has ended yet"):
