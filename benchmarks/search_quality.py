@@ -38,7 +38,7 @@ from tuning.executors import processes
 _DRAWS = 4000
 # Parts of the budget after which the mean regret is shown.
 _SHARES = (1 / 12, 1 / 6, 1 / 3, 2 / 3, 1)
-_LEFT_OUT = ("our random_search", "our bayesian")
+_LEFT_OUT = ("our random_search", "our bayesian", "our gp")
 
 
 @dataclasses.dataclass(frozen=True)
