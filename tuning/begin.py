@@ -12,7 +12,7 @@ from kerascnn import datasets, host, metrics, registry, starts, trainers, traini
 from kerascnn.checks import DRAW, subset_parts
 from kerascnn.record import write_file
 from kerascnn.spec import RunSpec, Value, settings
-from tuning import executors, study, typed
+from tuning import executors, oracles, study, typed
 from tuning import space as spaces
 from tuning.contender import Contender
 from tuning.search_spec import SearchSpec
@@ -151,7 +151,7 @@ def begin_on(spec: SearchSpec, data: Any, folder: Path, about: Mapping[str, Any]
     asked = [each.base for each in spec.contenders]
     if not spec.oracle:  # Each command's point carries all of its settings.
         spec = dataclasses.replace(spec, base=_data_alone(asked[0]), space={}, others=())
-    begun = study.create(folder, spec, {**_about(data), **about})
+    begun = study.create(folder, spec, {**_about(spec, data), **about})
     for base in asked:
         if base.code and base.family.endswith(".py"):
             source = registry.source_file("kerascnn.models", base.family)
@@ -173,10 +173,12 @@ def _data_alone(base: RunSpec) -> RunSpec:
     )
 
 
-def _about(data: Any) -> dict[str, Any]:
+def _about(spec: SearchSpec, data: Any) -> dict[str, Any]:
+    asked = [each for name in (spec.oracle, spec.points) if name for each in oracles.needs(name)]
+    packages = ("keras-tuner", "keras", "tensorflow", "jax", "numpy", *dict.fromkeys(asked))
     return {
         "command": typed.command(),
-        "versions": host.versions("keras-tuner", "keras", "tensorflow", "jax", "numpy"),
+        "versions": host.versions(*packages),
         "data": {
             "name": data.name,
             "input_shape": list(data.input_shape),

@@ -277,6 +277,7 @@ def test_what_cannot_be_searched_is_refused_before_a_study_begins(
         plan.new_search("linear", "synthetic", oracle="cma_es", fixed=fixed)
     find = importlib.util.find_spec
     theirs = plan.new_search("linear", "synthetic", oracle="race", points="tpe", name="theirs")
+    assert theirs.about["versions"]["optuna"]  # What draws points is told where they are kept.
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda each: None if each == "optuna" else find(each)
     )

@@ -84,10 +84,14 @@ class Oracle(Protocol):
         """
 
 
+def needs(name: str) -> tuple[str, ...]:
+    """Returns the packages of an extra that an oracle takes."""
+    return tuple(registry.constant(__name__, name, "NEEDS", ()))
+
+
 def missing(name: str) -> tuple[str, ...]:
-    """Returns the packages that an oracle takes and this Python lacks."""
-    needs: tuple[str, ...] = registry.constant(__name__, name, "NEEDS", ())
-    return tuple(package for package in needs if importlib.util.find_spec(package) is None)
+    """Returns those of them that this Python lacks."""
+    return tuple(each for each in needs(name) if importlib.util.find_spec(each) is None)
 
 
 def check(name: str, spaces: Iterable[Space]) -> None:
