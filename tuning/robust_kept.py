@@ -22,6 +22,8 @@ def read(study: Study) -> Report:
     path = study.folder / FILE
     again = f"`robustness {study.name}` measures it"
     try:
+        if not path.resolve().is_relative_to(study.folder.resolve()):
+            raise ValueError("A link leads outside of the study.")
         return _report(json.loads(path.read_bytes()))
     except FileNotFoundError:
         raise ValueError(f"Not measured yet: {again}.") from None

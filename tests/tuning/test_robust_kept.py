@@ -85,6 +85,13 @@ def test_what_is_no_report_is_refused(study: Study, content: bytes) -> None:
     _is_refused(study)
 
 
+def test_a_link_to_outside_is_not_followed(study: Study, tmp_path: Path) -> None:
+    recorded.hold_up(study, [CONFIGS[32]])
+    path = study.folder / robustness.FILE
+    path.symlink_to(path.rename(tmp_path / "outside.json"))
+    _is_refused(study)
+
+
 def _is_refused(study: Study) -> None:
     with pytest.raises(ValueError, match=r"robustness.json is damaged: `robustness s` measures it"):
         robust_kept.read(study)
