@@ -153,6 +153,7 @@ HEAVY = {
     "tensorboard",
     "PIL",
     "rich",
+    "ray",
 }
 # Package -> what a function of it imports when it is called; importing the package does not.
 DOORS = {"tuning": {"tuning.into_keras_tuner"}}

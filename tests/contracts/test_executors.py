@@ -19,9 +19,9 @@ from tuning import executors
 from tuning.executors import _ray_cluster, processes, serial
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def a_ray() -> Iterator[None]:
-    """A Ray on this machine that all tests of a process share: it takes long to start."""
+    """A Ray on this machine that all tests here share: it takes long to start."""
     if importlib.util.find_spec("ray") is None:
         pytest.skip("Ray is not installed.")
     os.environ["RAY_AUTH_MODE"] = "disabled"  # Ray has one in a process: tests/tuning/test_ray.py.

@@ -21,7 +21,7 @@ from tuning.executors import Machines, WorkerDiedError, _ray_cluster, _ray_node,
 from tuning.executors._ray_cluster import Needs, Node
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """Three nodes of one CPU; the first is the head."""
     if importlib.util.find_spec("ray") is None:
@@ -210,6 +210,12 @@ def test_a_seat_uses_the_gpu_that_ray_shows_it_and_no_other(
 def test_a_run_that_fits_no_node_is_refused(machines: Machines) -> None:
     with pytest.raises(ValueError, match=r"^No node has room for a run, which takes 2 CPUs \("):
         ray.executor(1, environment={"KERASCNN_THREADS": "2"}, machines=machines)
+    with ray.executor(1, environment={}, machines=machines):
+        elsewhere = Machines(address="127.0.0.1:1")
+        with pytest.raises(
+            ValueError, match=r"is connected to the Ray at .* and not 127\.0\.0\.1:1"
+        ):
+            _ray_cluster.connect(elsewhere.address, 1)
 
 
 @pytest.mark.parametrize(

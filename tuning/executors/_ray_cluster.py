@@ -108,15 +108,20 @@ def connect(address: str, cpus: int) -> bool:
         cpus: What that one has.
 
     Raises:
-        ValueError: If it would not listen to this machine alone.
+        ValueError: If it is connected to another, or would not listen to this machine alone.
     """
+    if there := _connected():
+        if address and address != there:
+            raise ValueError(
+                f"This process is connected to the Ray at {there}, and not {address}: "
+                "ray.shutdown() ends that."
+            )
+        return False
     environment = _seen(address)[1] if address else _environment(address)
     late = "ray" in sys.modules and os.environ.get(_HERE_ALONE) != environment.get(_HERE_ALONE)
     os.environ.update(environment)
     import ray
 
-    if ray.is_initialized():
-        return False
     if late and _HERE_ALONE in environment:
         raise ValueError(
             "Ray was imported before this executor was made, and would take this machine's outward "
@@ -134,6 +139,14 @@ def connect(address: str, cpus: int) -> bool:
         logging_level=logging.ERROR,
     )
     return True
+
+
+def _connected() -> str:
+    """Returns the address of the cluster that this process is connected to; "": it is not."""
+    ray: Any = sys.modules.get("ray")
+    if ray is None or not ray.is_initialized():
+        return ""
+    return str(ray.get_runtime_context().gcs_address)
 
 
 def nodes() -> tuple[Node, ...]:
