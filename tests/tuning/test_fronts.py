@@ -253,6 +253,10 @@ def test_the_figure_draws_a_panel_an_objective(tmp_path: Path) -> None:
     assert [symbol != "circle-open" for symbol in symbols] == on
     line = figure.data[0]
     assert line["x"] == sorted(line["x"])
+    assert line["line"]["shape"] == "hv"
+    spec = dataclasses.replace(SPEC, objective="val_loss", further=("val_accuracy:max",))
+    other = figures.make("pareto", StudyFindings(begin(tmp_path / "other", made, spec)))
+    assert other.data[0]["line"]["shape"] == "vh"
     with pytest.raises(NothingToShow, match="There is one objective"):
         figures.make("pareto", StudyFindings(begin(tmp_path / "one", made)))
 

@@ -184,6 +184,7 @@ def test_a_rung_is_trusted_as_far_as_its_gains_say(noise: float) -> None:
         max(front, key=lambda i: vectors[i])
     ]
     assert rung.goes_on(0, 0, 2.0) is None
+    assert set(rung._shown.first(len(front))) == set(front)
     for each in ran[::3]:
         each.rung = 1
         there = each.vectors[0][0] + 0.1 + noise * rng.random()
