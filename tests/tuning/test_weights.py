@@ -42,6 +42,10 @@ def test_a_search_varies_them_and_a_file_counts_by_its_content(network: Path) ->
     moved = searched(vary={**VARY, "weights": "none,elsewhere"})
     assert moved.spec.space["weights"].values != study.spec.space["weights"].values
     assert moved.spec.identity() == study.spec.identity()
+    with pytest.raises(
+        ValueError, match=r"there/model.keras \(hash .{12}\) are not there any more"
+    ):
+        searched(name="one", vary={**VARY, "weights": "none,elsewhere"})  # The study's is gone.
     usual = SearchSpec(base=RunSpec(family="", dataset=""))
     assert not {"weights", "freeze"} & set(usual.distinctions())
 
