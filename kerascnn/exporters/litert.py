@@ -104,5 +104,5 @@ def _open(path: Path) -> Mapping[str, Any]:
             }
         except (ValueError, RuntimeError) as error:
             failed = error  # Raised outside, where one line is all that is said.
-    state = "damaged" if path.exists() else "missing"
-    raise ValueError(f"{path} is {state}: {_tracing.first_line(failed)}")
+    why = _tracing.first_line(failed)
+    raise ValueError(f"{path} is {f'damaged: {why}' if path.exists() else 'missing.'}")

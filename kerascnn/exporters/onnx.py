@@ -138,7 +138,6 @@ def _open(path: Path) -> Any:
         except refused as error:
             failed = error  # Raised outside, where one line is all that is said.
     if failed is not None:
-        state_of = "damaged" if path.exists() else "missing"
         why = _tracing.first_line(failed).rpartition("failed:")[2]
-        raise ValueError(f"{path} is {state_of}: {why}")
+        raise ValueError(f"{path} is {f'damaged: {why}' if path.exists() else 'missing.'}")
     return session
