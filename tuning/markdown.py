@@ -3,13 +3,25 @@
 import re
 from collections.abc import Sequence
 
+# A command, as our own sentences set it off.
+_CODE = re.compile(r"(`[^`|]+`)")
 # What means something within a line; an underscore only at the edge of a word.
 _SPECIAL = re.compile(r"([\\`*\[\]|~$])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 
 
 def escaped(text: str) -> str:
     """Returns a text as one line that shows as it is."""
-    line = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _escaped(" ".join(text.split()))
+
+
+def sentence(text: str) -> str:
+    """Returns a text of ours as one line, with what it has between backticks as code."""
+    parts = _CODE.split(" ".join(text.split()))
+    return "".join(part if i % 2 else _escaped(part) for i, part in enumerate(parts))
+
+
+def _escaped(line: str) -> str:
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _SPECIAL.sub(lambda found: "\\" + found.group(), line)
 
 

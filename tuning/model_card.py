@@ -159,7 +159,7 @@ class ModelCard:
             "Opened again, its probabilities differ from the recorded ones by at most "
             f"{found.largest_difference:.1e}.",
         ]
-        return [*map(markdown.escaped, lines), *_recall(found, part)]
+        return [*map(markdown.sentence, lines), *_recall(found, part)]
 
     def _configuration(self) -> list[str]:
         """Says how the configuration does over its runs."""
@@ -267,5 +267,5 @@ def _facts(facts: Mapping[str, str]) -> list[str]:
 
 
 def _listed(lines: Iterable[str]) -> list[str]:
-    told = "\n".join(f"- {markdown.escaped(line)}" for line in lines)
+    told = "\n".join(f"- {markdown.sentence(line)}" for line in lines)
     return [told] if told else []

@@ -88,7 +88,7 @@ def test_of_a_search_it_says_that_the_images_chose(searched: Study) -> None:
     seeds = cells.interval(leader.interval_seeds)
     assert told.groups() == (f"{leader.mean:.4f}", str(leader.n), seeds)
     for line in caveats.untested(searched, comparison.compare(searched), None):
-        assert markdown.escaped(line) in page
+        assert markdown.sentence(line) in page
 
 
 def test_of_a_confirmed_winner_it_says_what_the_test_set_said(confirmed: Study) -> None:
@@ -98,7 +98,7 @@ def test_of_a_confirmed_winner_it_says_what_the_test_set_said(confirmed: Study) 
     assert model_card.MEANING["not confirmed"] not in page
     assert f"mean accuracy {report.winner.mean:.4f} on test, {report.winner.n} runs" in page
     for line in (confirmation_wording.ahead(report), *confirmation_wording.guarantees(report)):
-        assert markdown.escaped(line) in page
+        assert markdown.sentence(line) in page
     assert "trained on: train, validation, confirmation" in page
 
 
@@ -190,7 +190,7 @@ def test_what_a_stranger_named_is_text(tmp_path: Path) -> None:
     page = _page(study, leader)
     code = [line for line in page.splitlines() if reported.MARKUP in line]
     assert code == [f"    {study.about['command']}"]
-    assert markdown.escaped(reported.SPECIAL) in page
+    assert markdown.sentence(reported.SPECIAL) in page
 
 
 def test_code_stays_code_whatever_it_holds() -> None:

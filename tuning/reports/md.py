@@ -1,7 +1,7 @@
 """The tables as GitHub writes them, with their notes; to be pasted."""
 
 from tuning import markdown
-from tuning.markdown import escaped
+from tuning.markdown import escaped, sentence
 from tuning.report import Report
 from tuning.tables import WORDS, Table
 
@@ -14,14 +14,14 @@ def write(report: Report) -> str:
     parts = [
         f"<!-- {report.mark} -->",
         f"# {escaped(report.title)}",
-        *(escaped(line) for line in report.summary),
+        *(sentence(line) for line in report.summary),
         *(_table(each) for each in report.tables),
-        *(escaped(line) for line in report.guarantees),
+        *(sentence(line) for line in report.guarantees),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _table(table: Table) -> str:
     text = markdown.table(table.header, table.rows, words=WORDS)
-    notes = "".join(f"\n\n{escaped(note)}" for note in table.notes)
+    notes = "".join(f"\n\n{sentence(note)}" for note in table.notes)
     return f"### {escaped(table.title)}\n\n{text}{notes}"
