@@ -212,9 +212,7 @@ def test_a_run_that_fits_no_node_is_refused(machines: Machines) -> None:
         ray.executor(1, environment={"KERASCNN_THREADS": "2"}, machines=machines)
     with ray.executor(1, environment={}, machines=machines):
         elsewhere = Machines(address="127.0.0.1:1")
-        with pytest.raises(
-            ValueError, match=r"to the Ray at \S+, and not 127\.0\.0\.1:1"
-        ):
+        with pytest.raises(ValueError, match=r"to the Ray at \S+, and not 127\.0\.0\.1:1"):
             _ray_cluster.connect(elsewhere.address, 1)
 
 
@@ -238,8 +236,8 @@ def test_an_address_at_which_nothing_answers_is_refused_in_seconds(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         address = f"127.0.0.1:{mute.getsockname()[1]}"
-        monkeypatch.setattr(_ray_cluster, "_LOOK", 2.0)
-        with pytest.raises(ValueError, match=f"can be used at {address}: nothing within 2 s"):
+        monkeypatch.setattr(_ray_cluster, "_ANSWER", 2.0)
+        with pytest.raises(ValueError, match=f"can be used at {address}: no answer within 2 s."):
             executors.check("ray", Machines(address=address))
     with pytest.raises(ValueError, match=f"answers at {address}: Connection refused"):
         executors.check("ray", Machines(address=address))

@@ -17,9 +17,11 @@ from typing import Any
 
 from tuning.executors import WORKER_MEMORY, processes
 
-# Seconds a machine has to take a connection, and a cluster to say what it is.
+# Seconds a machine has to take a connection, a cluster to say what it is, and a node, which may
+# have to start a process first, to look at what it has.
 _KNOCK = 5.0
-_LOOK = 40.0
+_ANSWER = 20.0
+_LOOK = 60.0
 # What has Ray listen to this machine alone, if it is "0" when Ray is imported.
 _HERE_ALONE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 # Bytes of shared memory of a Ray started here: calls and their results are small.
@@ -90,10 +92,14 @@ def _seen(address: str) -> tuple[tuple[Node, ...], Mapping[str, str]]:
     _knock(address)
     with processes.executor(1, environment=_environment(address)) as looking:
         try:
-            return looking.submit(_look, address).result(timeout=_LOOK)
+            return looking.submit(_look, address).result(timeout=_ANSWER)
         except Exception as error:
             looking.shutdown(wait=False, cancel_futures=True)
-            told = f"nothing within {_LOOK:g} s" if isinstance(error, TimeoutError) else str(error)
+            told = (
+                f"no answer within {_ANSWER:g} s."
+                if isinstance(error, TimeoutError)
+                else str(error)
+            )
             raise ValueError(
                 f"No Ray cluster can be used at {address}: {told.strip().splitlines()[0]} "
                 f"This machine must be one of its nodes: ray start --address={address}"
