@@ -110,7 +110,8 @@ def look(folder: Path, views: Sequence[str]) -> Seen:
             tab.until("return document.querySelectorAll('tbody tr').length > 0")
         scroll(tab, "leaderboard", seen)
         scroll(tab, "list", seen, ".list")
-        for view in views:
+        offered = tab.views()  # Not all suit the study.
+        for view in (each for each in views if each in offered):
             with timed(seen, view, process.pid):
                 tab.turn(view)
             scroll(tab, view, seen)

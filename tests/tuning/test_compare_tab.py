@@ -21,8 +21,9 @@ from tuning.space import Choice
 
 pytestmark = pytest.mark.slow
 
-# A study of one size of training sets is no learning curve.
-VIEWS = ("leaderboard", *(name for name in figures.names() if name != "training_size"))
+# A study of one size of training sets is no learning curve, of one objective it has no front.
+_OTHERS = ("training_size", "pareto")
+VIEWS = ("leaderboard", *(name for name in figures.names() if name not in _OTHERS))
 # What the first selected configuration is drawn in, or marked with.
 FIRST = (_marks.PALETTE[0], "\u25b6 ")
 

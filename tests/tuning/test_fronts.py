@@ -257,8 +257,11 @@ def test_the_figure_draws_a_panel_an_objective(tmp_path: Path) -> None:
     spec = dataclasses.replace(SPEC, objective="val_loss", further=("val_accuracy:max",))
     other = figures.make("pareto", StudyFindings(begin(tmp_path / "other", made, spec)))
     assert other.data[0]["line"]["shape"] == "vh"
+    assert "pareto" in figures.offered(found)
+    alone = StudyFindings(begin(tmp_path / "one", made))
+    assert "pareto" not in figures.offered(alone)
     with pytest.raises(NothingToShow, match="There is one objective"):
-        figures.make("pareto", StudyFindings(begin(tmp_path / "one", made)))
+        figures.make("pareto", alone)
 
 
 def test_cost_and_front_agree(tmp_path: Path) -> None:

@@ -19,6 +19,11 @@ _GAP = 0.07
 _SYMBOLS = {(True, True): "circle", (True, False): "diamond"}
 
 
+def suits(found: Findings) -> bool:
+    """Returns whether there are several objectives."""
+    return found.board is not None and bool(found.board.objectives)
+
+
 def figure(found: Findings, selected: Sequence[str]) -> Figure:
     """Draws a panel an objective beside the one that ranks, with the front of these two."""
     board = _marks.board_of(found)
