@@ -88,7 +88,7 @@ def twin_of(preset: str, **options: Any) -> tuple[keras.Model, np.ndarray]:
     pixels = getattr(keras.applications, module).preprocess_input(images())
     make = getattr(keras.applications, function)
     twin = make(**{"weights": None, "input_shape": SHAPE, "classes": 1000, **options})
-    return enlivened(twin, 0.3 if module == "efficientnet" else 1.0), pixels
+    return enlivened(twin, 0.6 if module == "efficientnet" else 1.0), pixels
 
 
 def check_features(preset: str, twin: keras.Model, pixels: np.ndarray, ours: keras.Model) -> None:
@@ -104,25 +104,19 @@ def check_features(preset: str, twin: keras.Model, pixels: np.ndarray, ours: ker
 
 
 @pytest.mark.slow
-def test_a_resnet_with_its_top_sees_what_keras_applications_sees(tmp_path: Path) -> None:
-    twin, pixels = twin_of("resnet50")
-    build = builder(spec_of("resnet50", written(twin, tmp_path / "x.h5")))
-    check_features("resnet50", twin, pixels, build(0))
-    assert build.start.anew == ()
-
-
-@pytest.mark.slow
 def test_imagenet_weights_of_efficientnet_bring_a_division_that_their_file_does_not_show(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What `weights="imagenet"` loads is a file of ours here, in place of the one of the net."""
-    stored, pixels = twin_of("efficientnet_b0", include_top=False, pooling="avg")
+    stored, pixels = twin_of("efficientnet_b0")
     norm = next(each for each in stored.layers if isinstance(each, keras.layers.Normalization))
     norm.set_weights(
         [np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225]), np.int32(0)]
     )
-    path = written(stored, tmp_path / "efficientnetb0_notop.h5")
-    monkeypatch.setattr(keras_efficientnet.file_utils, "get_file", lambda *args, **more: path)
+    path = written(stored, tmp_path / "efficientnetb0.h5")
+    body = keras.Model(stored.inputs[0], stored.get_layer("avg_pool").output)
+    notop = written(body, tmp_path / "efficientnetb0_notop.h5")
+    monkeypatch.setattr(keras_efficientnet.file_utils, "get_file", lambda *args, **more: notop)
     twin = keras.applications.EfficientNetB0(
         weights="imagenet", include_top=False, input_shape=SHAPE, pooling="avg"
     )
@@ -148,7 +142,7 @@ def test_of_a_vgg_for_images_of_another_size_the_dense_layers_start_anew(tmp_pat
                 r"conv1 is 3x3x3x4 \+ 4 here, 3x3x3x64 \+ 64 there.*; and 12 more",
             ),
             ({"depth": 11}, SHAPE, r"block2_conv1 is 3x3x64x128 .* here, 3x3x64x64 .* there"),
-            ({"depth": 19}, SHAPE, "block5_conv4 is .* missing there"),
+            ({"depth": 19}, SHAPE, r"block3_conv4 is 3x3x256x256 \+ 256 here, 3x3x256x512"),
         ):
             with pytest.raises(building.InfeasibleError, match=message):
                 builder(spec_of("vgg16", path, **{"dense": 8, **settings}), *shape).bare(0)
@@ -219,13 +213,12 @@ def test_a_run_gives_the_layers_that_fit_from_the_first_on(tmp_path: Path) -> No
 
 def test_a_chain_of_runs_keeps_the_preprocessing(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
-    vgg = {"filters": 4, "dense": 8}
-    base = RunSpec(family="vgg", dataset="synthetic")
-    first = builder(base.configure({**vgg, "preprocessing": "imagenet"}))(3)
+    base = RunSpec(family="resnet", dataset="synthetic").configure({"filters": 4})
+    first = builder(base.configure({"preprocessing": "imagenet"}))(3)
     first.save(tmp_path / "run/model.keras")
-    ours = builder(base.configure({**vgg, "weights": str(tmp_path / "run")}))(0)
+    ours = builder(base.configure({"weights": str(tmp_path / "run")}))(0)
     assert ours.get_layer("preprocess_scale").scale == 255
-    features = [keras.Model(e.inputs[0], e.get_layer("dense2").output) for e in (first, ours)]
+    features = [keras.Model(e.inputs[0], e.get_layer("pool").output) for e in (first, ours)]
     one, two = (np.asarray(each(images() / np.float32(255))) for each in features)
     np.testing.assert_array_equal(one, two)
 
