@@ -276,6 +276,10 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
+    except OSError as error:
+        if error.filename == str(beside):  # What was asked for, not what is written first.
+            error.filename = str(path)
+        raise
     finally:
         beside.unlink(missing_ok=True)
 

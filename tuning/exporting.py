@@ -1,6 +1,7 @@
 """Export: one run of a configuration leaves the study, checked against its recorded logits."""
 
 import os
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,7 +122,7 @@ def _make(
     network = run_dir / "model.keras"
     recorded = run_dir / f"logits-{leaving.scored_part(record)}.npy"
     _check.read_logits(recorded)  # Said at once, not after the wait.
-    if not network.exists():
+    if not zipfile.is_zipfile(network):  # Not kept, or damaged.
         network = beside / "model.keras"
         again = retraining.train_again, study, record, recorded, network
         retraining.in_process(study, study.spec.backend, *again)

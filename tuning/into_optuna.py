@@ -1,8 +1,9 @@
 """A study as a study of Optuna's: its trials for Optuna's samplers, figures and dashboard.
 
 One trial there is one configuration here, in the order they were asked for, and its value the mean
-over its seeds. What the leaderboard does not rank, as it was stopped early or lost a race, is
-PRUNED there: Optuna's best trial is the leader. What failed, or cannot be built, is FAIL.
+over its seeds; of several objectives it has a value each. What the leaderboard does not rank, as it
+was stopped early or lost a race, is PRUNED there: Optuna's best trial is the leader, and of several
+objectives its best trials are the front. What failed, or cannot be built, is FAIL.
 """
 
 import math
@@ -16,10 +17,9 @@ import sqlalchemy.exc
 from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import TrialState
 
-from kerascnn import metrics
 from kerascnn.record import RunRecord
 from kerascnn.spec import Value
-from tuning import comparison, gathered
+from tuning import comparison, gathered, objectives
 from tuning import space as spaces
 from tuning.gathered import Run
 from tuning.oracles import _optuna
@@ -51,11 +51,12 @@ def study(
     if ours.spec.subsets:
         raise ValueError(f"{ours.folder} is of `{ours.spec.made_by}`: its runs are of no trials.")
     trials = _trials(ours)
-    direction = "maximize" if metrics.maximize(ours.spec.objective) else "minimize"
+    named = ours.spec.objectives
+    directions = ["maximize" if each.maximize else "minimize" for each in named]
     with _optuna.silenced():
         try:
             made = optuna.create_study(
-                study_name=name or ours.name, storage=storage, direction=direction
+                study_name=name or ours.name, storage=storage, directions=directions
             )
         except optuna.exceptions.DuplicatedStudyError:
             raise ValueError(
@@ -65,7 +66,7 @@ def study(
             why = str(error).partition("\n")[0]
             raise ValueError(f"Optuna cannot use the storage {storage!r}: {why}") from None
         try:
-            made.set_metric_names([ours.spec.objective])
+            made.set_metric_names([each.name for each in named])
             made.set_user_attr("objective", ours.spec.objective)
             made.set_user_attr("folder", str(ours.folder))
             made.add_trials(trials)
@@ -88,7 +89,14 @@ def _trials(ours: Study) -> list[optuna.trial.FrozenTrial]:
     distributions = _distributions(ours, settings.values())
     ordered = sorted(groups, key=lambda config: groups[config][0].record.trial or 0)
     return [
-        _trial(groups[config], rows.get(config), f"{name}/{part}", settings[config], distributions)
+        _trial(
+            ours,
+            groups[config],
+            rows.get(config),
+            f"{name}/{part}",
+            settings[config],
+            distributions,
+        )
         for config in ordered
     ]
 
@@ -103,6 +111,7 @@ def _infeasible(ours: Study, groups: gathered.Groups) -> dict[str, list[Run]]:
 
 
 def _trial(
+    ours: Study,
     runs: Sequence[Run],
     row: Row | None,
     curve: str,
@@ -112,6 +121,7 @@ def _trial(
     """Returns the trial that a configuration is.
 
     Args:
+        ours: The study.
         runs: Its runs.
         row: Its row of the leaderboard; None: it is infeasible.
         curve: The metric of an epoch, "accuracy/validation".
@@ -121,7 +131,10 @@ def _trial(
     records = sorted((run.record for run in runs), key=lambda record: record.spec.repeat)
     finished = [record for record in records if record.status == "finished"]
     mean = None if row is None else row.mean
-    state = TrialState.COMPLETE if row is not None and row.is_ranked else TrialState.PRUNED
+    values_of = None if mean is None else [mean, *_further(ours, finished)]
+    known = values_of is not None and not any(map(math.isnan, values_of))
+    is_placed = row is not None and row.is_ranked and known
+    state = TrialState.COMPLETE if is_placed else TrialState.PRUNED
     told: dict[str, Any] = {
         "config_id": runs[0].config_id,
         "family": records[0].spec.family,
@@ -139,7 +152,7 @@ def _trial(
     mine = {name: distributions[name] for name in values}
     return optuna.trial.create_trial(
         state=TrialState.FAIL if mean is None else state,
-        value=mean,
+        values=values_of if known else None,
         params={
             name: float(value) if isinstance(mine[name], FloatDistribution) else value
             for name, value in values.items()
@@ -148,6 +161,15 @@ def _trial(
         user_attrs=told,
         intermediate_values=_means(finished, curve),
     )
+
+
+def _further(ours: Study, finished: Sequence[RunRecord]) -> list[float]:
+    """Returns the further objectives of a configuration; nan where one is not known."""
+    ranked_by = ours.spec.objective
+    names = [each.name for each in ours.spec.objectives[1:]]
+    return [
+        objectives.over_runs(name, objectives.values(name, finished, ranked_by)) for name in names
+    ]
 
 
 def _means(records: Sequence[RunRecord], curve: str) -> dict[int, float]:

@@ -89,7 +89,11 @@ def beside(path: Path, make: Callable[[Path], Made]) -> Made:
     """
     made = [parent for parent in path.absolute().parents if not parent.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        beside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    except OSError as error:
+        error.filename = str(path)  # What was asked for, not what is made first.
+        raise
     try:
         found = make(beside)
         os.rename(beside / "export", path)

@@ -80,7 +80,7 @@ def parse(given: str | Sequence[str]) -> tuple[str, tuple[str, ...]]:
     texts = [given] if isinstance(given, str) else list(given)
     if not texts:
         raise ValueError("At least one objective was expected. Received: none")
-    if len(texts) == 1 and ":" not in texts[0]:
+    if len(texts) == 1 and ":" not in texts[0] and texts[0] not in COSTS:
         return texts[0], ()
     found = [read(text) for text in texts]
     names = [each.name for each in found]

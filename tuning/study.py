@@ -178,6 +178,7 @@ def differences(ours: SearchSpec, theirs: SearchSpec) -> list[str]:
     old, new = ours.identity(), theirs.identity()
     if old["fingerprint"] != new["fingerprint"]:  # The pattern may be why.
         old["group_by"], new["group_by"] = ours.base.group_by, theirs.base.group_by
+    old, new = _apart(old, new), _apart(new, old)
     changed = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
     if "families" in changed:  # All else that differs follows from it.
         changed = ["families"]
@@ -188,6 +189,17 @@ def differences(ours: SearchSpec, theirs: SearchSpec) -> list[str]:
             there, here = (spec.base.fingerprint[:8] for spec in (ours, theirs))
         return [f"the data are {there} there, {here} here", *_phrases(changed, old, new)]
     return _phrases(changed, old, new)
+
+
+def _apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns an identity with each setting of a space by itself, where both have that space."""
+    found: dict[str, Any] = {}
+    for name, value in one.items():
+        if isinstance(value, dict) and isinstance(other.get(name), dict):
+            found |= {f"{name} of {setting}": domain for setting, domain in value.items()}
+        else:
+            found[name] = value
+    return found
 
 
 def _phrases(names: list[str], old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

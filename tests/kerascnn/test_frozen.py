@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerascnn import attempt, datasets, registry, trainers, training
+from kerascnn import attempt, building, datasets, registry, trainers, training
 from kerascnn.spec import RunSpec
 from kerascnn.trainers import vectorized
 
@@ -78,7 +78,7 @@ def test_statistics_of_a_normalization_are_those_of_the_weights(tmp_path: Path) 
     """Keras' layer keeps them as constants, which a program of another file must not share."""
     settings = {"width": 0.05, "depth": 0.05, "preprocessing": "imagenet", "epochs": 1}
     base = dataclasses.replace(SPEC, family="efficientnet", hyperparameters={}).configure(settings)
-    model = training.builder(base, datasets.load("synthetic"))(0)
+    model = building.Builder(base, datasets.load("synthetic"))(0)
     layer = model.get_layer("preprocess_norm")
     last = ["compiled", "fit"]
     if keras.backend.backend() in vectorized.BACKENDS:

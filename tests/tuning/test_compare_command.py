@@ -182,6 +182,8 @@ def test_csv_has_every_field(compare: Compare, tmp_path: Path) -> None:
     code, shown, err = compare("--csv", "configurations", "--to", "board.csv")
     assert (code, shown) == (0, "")
     assert "board.csv: 3 lines" in err
+    assert compare("--csv", "runs", "--to", "board.csv")[0] == 0
+    assert compare("--csv", "configurations", "--to", "board.csv")[0] == 0
     assert (tmp_path / "board.csv").read_text() == out
 
 
@@ -253,6 +255,7 @@ def test_several_studies(compare: Compare) -> None:
         (["--csv", "run"], "Did you mean 'runs'?"),
         (["--csv", "board.csv"], "To write a file: --csv runs --to board.csv"),
         (["--csv", "runs", "--to", "."], "--to needs a file. Received the folder '.'"),
+        (["--csv", "runs", "--to", "runs/s/log.jsonl"], "is no --csv: it is not overwritten"),
         (["--csv", "runs", "--to", "runs/s/log.jsonl/x.csv"], "File exists: runs/s/log.jsonl"),
         (["--to", "x.csv"], "--to says where --csv is written: --csv runs --to x.csv"),
         (["--csv", "runs", "--metric", "loss"], "--metric would change nothing"),

@@ -46,6 +46,24 @@ def test_the_best_trial_is_the_leader(tmp_path: Path, spec: SearchSpec) -> None:
     assert (PRUNED in states.values()) == (spec in (HYPERBAND, RACE))
 
 
+def test_of_several_objectives_the_best_trials_are_the_front(tmp_path: Path) -> None:
+    further = ("parameters:min", "sd:min")
+    spec = dataclasses.replace(SPEC, trials=12, seeds=2, further=further)
+    ours = searched(tmp_path / "s", spec)
+    found = into_optuna.study(ours)
+    board = comparison.compare(ours)
+    front = {config for config, place in board.places.items() if place.on_front}
+    assert {trial.user_attrs["config_id"] for trial in found.best_trials} == front
+    assert found.metric_names == ["val_accuracy", "parameters", "sd"]
+    for trial in found.trials:
+        place = board.places[trial.user_attrs["config_id"]]
+        if trial.state == COMPLETE:
+            assert trial.values == list(place.values.values())
+        else:
+            assert place.on_front is None
+    assert 1 < len(front) < len(found.trials)
+
+
 def test_optuna_itself_opens_what_was_kept(tmp_path: Path) -> None:
     ours = searched(tmp_path / "s", dataclasses.replace(SPEC, trials=5))
     storage = f"sqlite:///{tmp_path}/trials.db"

@@ -43,6 +43,7 @@ def test_several_have_one_spelling() -> None:
         (["accuracy", "loss:less"], "No 'less' in the directions of val_loss"),
         (["accuracy", "val_accuracy:max"], "'val_accuracy' is named twice"),
         (["accuracy", "macs", "macs"], "'macs' is named twice"),
+        (["parameters"], "The first objective ranks"),
         (["parameters", "accuracy"], "The first objective ranks"),
     ],
 )

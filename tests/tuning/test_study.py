@@ -46,7 +46,7 @@ def test_a_study_is_written_once_and_opened_again() -> None:
         ({"seed": 1}, "seed is 0 there, 1 here"),
         ({"oracle": "grid_search"}, "oracle is 'random_search' there, 'grid_search' here"),
         ({"threads": 2}, "threads is 1 there, 2 here"),
-        ({"space": {}}, "space is"),
+        ({"space": {}}, "space of"),
         ({"base": dataclasses.replace(SPEC.base, epochs=3)}, "epochs is 9 there, 3 here"),
         (
             {"base": dataclasses.replace(SPEC.base, fingerprint="0")},

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerascnn import training, weights
+from kerascnn import building, weights
 from kerascnn.spec import RunSpec
 from tests import fake
 from tests.tuning.test_cli import SMALL, Main, main  # noqa: F401  A fixture.
@@ -25,7 +25,7 @@ def network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     data: Any = types.SimpleNamespace(input_shape=(8, 8, 1), num_classes=10)
     path = tmp_path / "there/model.keras"
     path.parent.mkdir()
-    training.builder(RunSpec(family="cnn", dataset="digits"), data)(0).save(path)
+    building.Builder(RunSpec(family="cnn", dataset="digits"), data)(0).save(path)
     return path
 
 
@@ -55,7 +55,9 @@ def test_a_study_goes_on_only_with_the_file_as_it_was_and_is_read_without(networ
     in_one(study, run=fake.run)
     content = network.read_bytes()
     network.write_bytes(content + b" ")
-    with pytest.raises(ValueError, match=r"runs/one holds another study: space is .*\.$"):
+    with pytest.raises(
+        ValueError, match=r"runs/one holds another study: space of weights is .*\.$"
+    ):
         searched(name="one")
     with pytest.raises(ValueError, match=r"there/model.keras changed: hash .{12}, the study's"):
         begin.data_of(study)

@@ -37,8 +37,19 @@ def check(lines: str | None, to: str | None, *, as_json: bool, others: Sequence[
         raise ValueError(
             f"--csv runs has every run with every metric: {', '.join(others)} would change nothing."
         )
-    if to is not None and Path(to).is_dir():
-        raise ValueError(f"--to needs a file. Received the folder {to!r}")
+    if to is not None:
+        _check_target(Path(to))
+
+
+def _check_target(path: Path) -> None:
+    """Refuses to write over anything but such a file."""
+    if path.is_dir():
+        raise ValueError(f"--to needs a file. Received the folder {str(path)!r}")
+    if path.exists():
+        with path.open("rb") as file:
+            columns = file.readline().rstrip(b"\n").split(b",")
+        if b"config_id" not in columns[:2]:
+            raise ValueError(f"{str(path)!r} exists and is no --csv: it is not overwritten.")
 
 
 def write(lines: Sequence[Mapping[str, Any]], to: str | None) -> None:

@@ -50,12 +50,14 @@ def command(
     from tuning.study import find
 
     registry.source_file("kerascnn.exporters", format)
+    if path is not None and not path.strip():
+        raise ValueError(f"--to needs a folder to make. Received: {path!r}")
     found = find(study)
     if study is None:
         click.echo(f"Study {found.folder}", err=True)
     chosen = config if config is not None else leaving.winner(found)
     chosen = chosen if chosen is not None else comparison.compare(found).rows[0].config_id
-    target = path or found.folder / "export" / "1"
+    target = found.folder / "export" / "1" if path is None else path
     result = exporting.export(found, chosen, target, format=format)
     click.echo(json.dumps(result) if as_json else _told(result))
 
