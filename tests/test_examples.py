@@ -53,8 +53,9 @@ def test_stock_keras_tuner(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.slow
 def test_the_readme_s_python(capsys: pytest.CaptureFixture[str]) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    search, load, tuner = sorted(
-        blocks, key=lambda text: ("launch.search" not in text, "keras_tuner" in text)
+    order = ("launch.search", "tf.saved_model", "keras_tuner", "into_optuna")
+    search, load, tuner, optuna = sorted(
+        blocks, key=lambda text: next(i for i, word in enumerate(order) if word in text)
     )
     exec(compile(search.replace("trials=4", "trials=2"), "README.md", "exec"), {})
     assert len(capsys.readouterr().out.splitlines()) == 2
@@ -63,6 +64,9 @@ def test_the_readme_s_python(capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, Any] = {}
     exec(compile(tuner, "README.md", "exec"), names)
     assert "learning_rate" in names["tuner"].oracle.get_space().values
+    (folder,) = Path("runs").iterdir()
+    exec(compile(re.sub('"runs/[^"]+"', f'"{folder}"', optuna), "README.md", "exec"), names)
+    assert names["study"].best_value
 
 
 def test_every_command_the_readme_names_exists() -> None:

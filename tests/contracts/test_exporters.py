@@ -148,8 +148,8 @@ def test_what_formats_need_is_an_extra_of_their_name_and_of_the_tests() -> None:
     extras = setup["options.extras_require"]
     for name in FORMATS:
         for module in registry.constant(ROOM, name, "NEEDS", ()):
-            for extra in (name, "test"):
-                assert re.search(rf"^{module.replace('_', '-')} >=", extras[extra], re.MULTILINE)
+            assert re.search(rf"^{module.replace('_', '-')} >=", extras[name], re.MULTILINE)
+            assert re.search(rf"^kerascnn\[.*\b{name}\b", extras["test"], re.MULTILINE)
 
 
 def test_a_card_of_another_network_is_refused(

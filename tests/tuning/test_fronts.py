@@ -110,7 +110,8 @@ def test_the_leaders_pairs_are_what_they_are_without_a_front(tmp_path: Path) -> 
 
 
 def timed(each: RunRecord, seconds: float, median: float | None = None) -> RunRecord:
-    told = {"latency": {"batches": [{"batch": 1, "median": median}]}} if median else {}
+    times = dict.fromkeys(("low", "median", "high"), median)
+    told = {"latency": {"batches": [{"batch": 1, **times}]}} if median else {}
     return dataclasses.replace(each, seconds=seconds, host=told)
 
 

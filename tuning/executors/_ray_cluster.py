@@ -197,6 +197,8 @@ def missing(nodes: Sequence[Node], wanted: Any) -> str:
             told = ray.get(answer, timeout=0)
         except ray.exceptions.GetTimeoutError:
             told = f"did not answer within {_LOOK:g} s."
+        except ray.exceptions.TaskUnschedulableError:
+            told = ""  # It is gone by now: no run will be there.
         except ray.exceptions.RayError as error:
             told = f"cannot run this package: {str(error).strip().splitlines()[-1]}"
         if told:
