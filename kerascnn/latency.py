@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from kerascnn import host
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 # Images at once: an answer that is waited for, and answers in bulk.
 BATCHES = (1, 64)
@@ -16,7 +17,7 @@ _LEAST, _MOST = 5, 50
 
 
 def measure(
-    predict: Callable[[npt.NDArray[np.uint8]], object],
+    predict: "Callable[[npt.NDArray[np.uint8]], object]",
     shape: tuple[int, int, int],
     *,
     seconds: float = 2.0,
@@ -35,9 +36,7 @@ def measure(
         "median", "low" and "high", between which 90 % of the calls lie. What else the machine
         does is in them.
     """
-    found = [
-        _timed(predict, np.zeros((batch, *shape), np.uint8), seconds, warm_up) for batch in BATCHES
-    ]
+    found = [_timed(predict, (batch, *shape), seconds, warm_up) for batch in BATCHES]
     return {"threads": host.threads(), "batches": found}
 
 
@@ -73,11 +72,14 @@ def _short(seconds: float) -> str:
 
 
 def _timed(
-    predict: Callable[[npt.NDArray[np.uint8]], object],
-    images: npt.NDArray[np.uint8],
+    predict: "Callable[[npt.NDArray[np.uint8]], object]",
+    shape: tuple[int, ...],
     seconds: float,
     warm_up: int,
 ) -> dict[str, Any]:
+    import numpy as np  # What was measured is read where nothing heavy is.
+
+    images = np.zeros(shape, np.uint8)
     for _ in range(warm_up):
         predict(images)
     taken: list[float] = []
@@ -87,5 +89,4 @@ def _timed(
         predict(images)
         taken.append(time.perf_counter() - start)
     low, median, high = (float(each) for each in np.quantile(taken, [0.05, 0.5, 0.95]))
-    batch = len(images)
-    return {"batch": batch, "calls": len(taken), "median": median, "low": low, "high": high}
+    return {"batch": shape[0], "calls": len(taken), "median": median, "low": low, "high": high}

@@ -71,8 +71,8 @@ def _of_objectives(board: "Board") -> "dict[str, Callable[[Row], str]]":
 
             def cell(row: "Row", text: str = text) -> str:
                 value = board.places[row.config_id].values[text]
-                if value is not None and text.startswith("latency"):
-                    return f"{1000 * value:.3g}"
+                if text.startswith("latency"):
+                    return milliseconds(value, None)
                 return count(value) if text.startswith("macs") else number(value)
 
             found[heading] = cell

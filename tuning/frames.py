@@ -80,10 +80,10 @@ def of_runs(studies: Sequence[Study]) -> list[Line]:
     Raises:
         ValueError: If no run has ended.
     """
-    known = [(s, c, r) for s in studies for c, r in s.identified()]
-    if not known:
+    found = [_runs(study) for study in studies]
+    if not any(found):
         raise ValueError(f"No run of {', '.join(str(s.folder) for s in studies)} has ended yet.")
-    return _filled([_run(*each) for each in known])
+    return _filled([line for lines in found for line in lines])
 
 
 def of_configurations(board: Board) -> list[Line]:
@@ -92,7 +92,15 @@ def of_configurations(board: Board) -> list[Line]:
     return _filled([_configuration(row) for row in rows])
 
 
-def _run(study: Study, config: str, record: RunRecord) -> Line:
+def _runs(study: Study) -> list[Line]:
+    known = study.identified()
+    # Of our own metrics first, in their order.
+    measured = dict.fromkeys(name for _, record in known for name in record.metrics)
+    names = sorted(measured, key=lambda name: (name not in metrics.names(), name))
+    return [_run(study, config, record, names) for config, record in known]
+
+
+def _run(study: Study, config: str, record: RunRecord, measured: Sequence[str]) -> Line:
     spec, host = record.spec, record.host
     return {
         "study": study.name,
@@ -110,7 +118,7 @@ def _run(study: Study, config: str, record: RunRecord) -> Line:
         "reason": record.reason,
         "epochs": record.epoch,
         "scored_epoch": record.scored_epoch,
-        **{name: record.metrics.get(name) for name in _metrics(study)},
+        **{name: record.metrics.get(name) for name in measured},
         **{f"{_SETTING}{name}": value for name, value in _settings(study, record).items()},
         "parameters": record.parameters or None,
         "multiply_accumulates": record.multiply_accumulates or None,
@@ -123,12 +131,6 @@ def _run(study: Study, config: str, record: RunRecord) -> Line:
         "ended": host.get("ended"),
         **{f"versions.{name}": each for name, each in host.get("versions", {}).items()},
     }
-
-
-def _metrics(study: Study) -> list[str]:
-    """Returns the metrics that any run has, of our own ones first, in their order."""
-    found = dict.fromkeys(name for record in study.records() for name in record.metrics)
-    return sorted(found, key=lambda name: (name not in metrics.names(), name))
 
 
 def _settings(study: Study, record: RunRecord) -> dict[str, Any]:

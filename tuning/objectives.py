@@ -4,9 +4,8 @@ import dataclasses
 import math
 import statistics
 from collections.abc import Sequence
-from typing import Any
 
-from kerascnn import metrics, registry
+from kerascnn import latency, metrics, registry
 from kerascnn.record import RunRecord
 
 # What counts beside metrics -> what it is; of all of these less is better.
@@ -112,7 +111,8 @@ def values(name: str, runs: Sequence[RunRecord], ranked_by: str) -> list[float]:
     if name == "seconds":
         return [run.seconds or math.nan for run in runs]
     if name == "latency":
-        return [_latency(run) for run in runs]
+        known = [latency.of(run.host, 1) for run in runs]
+        return [math.nan if each is None else float(each["median"]) for each in known]
     return [run.metrics.get(name, math.nan) for run in runs]
 
 
@@ -126,9 +126,3 @@ def over_runs(name: str, values: Sequence[float]) -> float:
     """Returns an objective of a configuration from those of its runs: of latency the median."""
     known = [value for value in values if not math.isnan(value)]
     return statistics.median(known) if known and name == "latency" else mean(known)
-
-
-def _latency(run: RunRecord) -> float:
-    """Returns the median seconds of an answer to one image."""
-    batches: Sequence[dict[str, Any]] = run.host.get("latency", {}).get("batches", ())
-    return next((float(each["median"]) for each in batches if each["batch"] == 1), math.nan)
