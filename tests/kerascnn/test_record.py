@@ -142,3 +142,11 @@ def test_write_file_is_whole_or_nothing(tmp_path: Path, monkeypatch: pytest.Monk
         write_file(path, b"two")
     assert path.read_bytes() == b"one"
     assert [file.name for file in path.parent.iterdir()] == ["file.json"]
+
+
+def test_an_error_names_the_file_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the one beside it, which is written first."""
+    monkeypatch.setattr(Path, "mkdir", lambda *given, **options: None)
+    with pytest.raises(FileNotFoundError) as raised:
+        write_file(Path("gone/board.csv"), b"")
+    assert raised.value.filename == "gone/board.csv"

@@ -251,6 +251,13 @@ def test_a_study_being_written_is_refused(main: Main) -> None:
     assert "Another process is writing the study runs/one" in err
 
 
+def test_an_export_needs_a_folder_to_make(main: Main) -> None:
+    for nothing in ("", " "):
+        code, _, err = main("export", "--to", nothing)
+        assert code == 2
+        assert f"--to needs a folder to make. Received: {nothing!r}" in err
+
+
 def test_list_names_every_room(main: Main) -> None:
     _, out, _ = main("list")
     for word in ("vgg16", "digits", "random_search", "processes", "saved_model", "fit"):

@@ -80,6 +80,7 @@ def test_of_a_search_it_says_that_the_images_chose(searched: Study) -> None:
     assert f"accuracy {leaving.accuracy(run):.4f} on 20 validation images" in page
     assert model_card.MEANING["not confirmed"] in page
     assert model_card.MEANING["confirmed"] not in page
+    assert "(`kerascnn predict` does so)" in page  # Code, not backticks.
     assert leader.interval_seeds is not None
     told = re.search(
         r"mean accuracy ([\d.]+) on validation, (\d) runs.*for seeds ([\d. to-]+),", page
