@@ -199,7 +199,9 @@ def from_records(study: Study) -> list[Row]:
 
 def _from_records(groups: Groups, part: str, name: str) -> list[Row]:
     settings = gathered.shown(groups)
-    found = [rows.from_records(runs, part, name, settings[c]) for c, runs in groups.items()]
+    # Rows that tie stand in the order in which they were asked for, whoever ended first.
+    asked = sorted(groups, key=lambda config: min(r.record.trial or 0 for r in groups[config]))
+    found = [rows.from_records(groups[c], part, name, settings[c]) for c in asked]
     return rows.ranked(_left_behind(found, groups), name)
 
 

@@ -87,10 +87,10 @@ def ranked(rows: Sequence[Row], name: str) -> list[Row]:
     return sorted(rows, key=lambda row: _rank(row, metrics.DIRECTIONS[name]))
 
 
-def _rank(row: Row, maximize: bool) -> tuple[bool, int, float, int, str]:
+def _rank(row: Row, maximize: bool) -> tuple[bool, int, float, int]:
     mean = 0.0 if row.mean is None else row.mean
     behind = -row.epochs if row.stopped_early else -sys.maxsize
-    return row.mean is None, behind, -mean if maximize else mean, row.parameters or 0, row.config_id
+    return row.mean is None, behind, -mean if maximize else mean, row.parameters or 0
 
 
 def from_records(
